@@ -1,0 +1,60 @@
+# The third-party packages of tests and benchmarks: found by their headers, or installed from Debian, or asked for.
+option(FERRULE_INSTALL_DEPENDENCIES "Let the configure step install missing Debian packages (as root)" OFF)
+
+# Headers, not package names: libboost-dev, say, conflicts with an installed libboost1.81-dev that serves as well.
+macro(ferrule_look_for_dependencies)
+  set(ferrule_missing "")
+  if(FERRULE_BUILD_TESTS)
+    find_path(FERRULE_DOCTEST_INCLUDE doctest/doctest.h)
+    if(NOT FERRULE_DOCTEST_INCLUDE)
+      list(APPEND ferrule_missing doctest-dev)
+    endif()
+  endif()
+  if(FERRULE_BUILD_BENCHMARKS)
+    find_path(FERRULE_BENCHMARK_INCLUDE benchmark/benchmark.h)
+    find_library(FERRULE_BENCHMARK_LIBRARY benchmark)
+    if(NOT FERRULE_BENCHMARK_INCLUDE OR NOT FERRULE_BENCHMARK_LIBRARY)
+      list(APPEND ferrule_missing libbenchmark-dev)
+    endif()
+    find_path(FERRULE_BOOST_INCLUDE boost/lockfree/spsc_queue.hpp)
+    if(NOT FERRULE_BOOST_INCLUDE)
+      list(APPEND ferrule_missing libboost-dev)
+    endif()
+  endif()
+endmacro()
+
+function(ferrule_apt_get result)
+  execute_process(
+    COMMAND ${CMAKE_COMMAND} -E env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 ${ARGN}
+    INPUT_FILE /dev/null
+    RESULT_VARIABLE status)
+  set(${result} ${status} PARENT_SCOPE)
+endfunction()
+
+function(ferrule_install_packages)
+  set(install install -y --no-install-recommends ${ARGN})
+  list(JOIN ARGN " " names)
+  message(STATUS "Installing ${names}")
+  ferrule_apt_get(status ${install})
+  if(NOT status EQUAL 0)
+    message(STATUS "Bringing the package lists up to date first")
+    ferrule_apt_get(status update)
+    ferrule_apt_get(status ${install})
+  endif()
+endfunction()
+
+ferrule_look_for_dependencies()
+if(ferrule_missing AND FERRULE_INSTALL_DEPENDENCIES)
+  find_program(FERRULE_APT_GET apt-get)
+  execute_process(COMMAND id -u OUTPUT_VARIABLE ferrule_user OUTPUT_STRIP_TRAILING_WHITESPACE)
+  if(FERRULE_APT_GET AND ferrule_user STREQUAL "0")
+    ferrule_install_packages(${ferrule_missing})
+    ferrule_look_for_dependencies()
+  endif()
+endif()
+if(ferrule_missing)
+  list(JOIN ferrule_missing " " ferrule_missing)
+  message(FATAL_ERROR
+    "ferrule's tests and benchmarks need packages that were not found (on Debian: ${ferrule_missing}); "
+    "install them, or switch off FERRULE_BUILD_TESTS and FERRULE_BUILD_BENCHMARKS.")
+endif()

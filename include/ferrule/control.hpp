@@ -1,0 +1,52 @@
+// The words that both ends of a ring see, and every ordering between them.
+//
+// THE EDGE TABLE. A comment at each access names its label; a release is "…r", the acquire it pairs with "…a".
+//
+//   edge        release side                        acquire side                       what it makes visible
+//   ----------  ----------------------------------  ---------------------------------  --------------------------------
+//   DT  data    DTr  producer publishes its cursor  DTa  consumer looks at it          the elements up to that cursor
+//   SP  space   SPr  consumer publishes its cursor  SPa  producer looks at it          that their slots are done with
+//   CL  close   CLr  after the last publish         CLa, then one more DTa look        that nothing was sent after it
+//   CM  claim   CMr  an end dies                    CMa  the next claimant, the ring's what the end knew: its cursor,
+//                                                        destructor                    its verdict, its last look
+//
+// DT and SP are one pair of lines in end.hpp, executed by either role.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+#include <ferrule/config.hpp>
+#include <ferrule/detail/native.hpp>
+
+namespace ferrule::inline v0 {
+
+/// What one end of a ring tells the other, on cache lines nobody else writes.
+template <class Platform>
+struct alignas(cache_line) announcement {
+    explicit announcement(std::uint64_t start) noexcept : cursor{start} {}
+
+    /// How far this end has come. Stored by this end; loaded by the other.
+    typename Platform::template atomic<std::uint64_t> cursor;
+    /// Not 0 once this end was closed. Stored by this end; loaded by the other.
+    typename Platform::template atomic<std::uint32_t> closed{0};
+};
+
+/// The control block of one ring: two announcements, and no word with two writers.
+template <class Platform>
+struct control {
+    explicit control(std::uint64_t start) noexcept : producer{start}, consumer{start} {}
+
+    announcement<Platform> producer;
+    announcement<Platform> consumer;
+};
+
+static_assert(std::is_standard_layout_v<control<detail::native>>);
+static_assert(offsetof(announcement<detail::native>, cursor) == 0 &&
+              offsetof(announcement<detail::native>, closed) == 8);
+static_assert(offsetof(control<detail::native>, producer) == 0 &&
+              offsetof(control<detail::native>, consumer) == cache_line);
+static_assert(sizeof(control<detail::native>) == 2 * cache_line);
+
+}  // namespace ferrule::inline v0

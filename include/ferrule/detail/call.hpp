@@ -1,0 +1,30 @@
+// One call into an end, bracketed by its guard.
+#pragma once
+
+#include <utility>
+
+namespace ferrule::inline v0::detail {
+
+/// Enters on construction, leaves on destruction or on end(). A grant keeps its call open for as long as it lives.
+template <class GuardState>
+class [[nodiscard]] call {
+public:
+    /// No call: there is nothing to leave.
+    call() noexcept = default;
+    explicit call(GuardState& state) noexcept : state_{&state}, token_{state.enter()} {}
+    call(call&& other) noexcept : state_{std::exchange(other.state_, nullptr)}, token_{other.token_} {}
+    call& operator=(call&&) = delete;
+    ~call() { end(); }
+
+    void end() noexcept {
+        if (state_ != nullptr) {
+            std::exchange(state_, nullptr)->leave(token_);
+        }
+    }
+
+private:
+    GuardState* state_ = nullptr;
+    [[no_unique_address]] typename GuardState::token token_{};
+};
+
+}  // namespace ferrule::inline v0::detail

@@ -1,0 +1,40 @@
+// The combinations people use, by name.
+//
+//   name                 storage            waiter            for whom
+//   -------------------  -----------------  ----------------  ---------------------------------------------------------
+//   heap_ring<T, W>      storage::heap      default_waiter    the default: capacity chosen at run time
+//   inline_ring<T, N, W> storage::inlined   waiter::never     no allocation, capacity known to the compiler, polled
+//
+// T is std::byte for a stream of bytes. Cursor and guard policies belong to the ends and are chosen when an end is
+// claimed: ring.claim_producer<cursor::direct, guard::none>().
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+#include <ferrule/cursor/cached.hpp>
+#include <ferrule/cursor/direct.hpp>
+#include <ferrule/guard/checked.hpp>
+#include <ferrule/guard/locked.hpp>
+#include <ferrule/guard/none.hpp>
+#include <ferrule/ring.hpp>
+#include <ferrule/storage/heap.hpp>
+#include <ferrule/storage/inlined.hpp>
+#include <ferrule/waiter/never.hpp>
+#include <ferrule/waiter/spin.hpp>
+
+namespace ferrule::inline v0 {
+
+/// How a ring waits when nothing else is said.
+using default_waiter = waiter::spin<>;
+
+template <class T = std::byte, class W = default_waiter>
+using heap_ring = basic_ring<storage::heap<T>, W>;
+
+template <class T, std::size_t N, class W = waiter::never>
+using inline_ring = basic_ring<storage::inlined<T, N>, W>;
+
+/// For waits that end only when there is something to do.
+inline constexpr std::chrono::steady_clock::time_point no_deadline = std::chrono::steady_clock::time_point::max();
+
+}  // namespace ferrule::inline v0

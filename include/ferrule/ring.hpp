@@ -1,0 +1,124 @@
+// A ring: storage, a control block, two claims and two wait points. Everything that moves data is in its ends.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+#include <ferrule/concepts.hpp>
+#include <ferrule/consumer.hpp>
+#include <ferrule/control.hpp>
+#include <ferrule/detail/claim.hpp>
+#include <ferrule/detail/failure.hpp>
+#include <ferrule/fwd.hpp>
+#include <ferrule/producer.hpp>
+
+namespace ferrule::inline v0 {
+
+/// The stream position a new ring begins at. 0 unless one stream continues another.
+struct starting_at {
+    std::uint64_t cursor = 0;
+};
+
+/// A lock-free single-producer single-consumer ring. Neither copyable nor movable: its ends point at it.
+/// Must outlive its ends; destroys the elements that nobody took.
+template <storage_policy Storage, waiter_policy Waiter, class Platform = detail::native>
+    requires waiter_policy<Waiter, Platform>
+class basic_ring {
+public:
+    static_assert(element<typename Storage::value_type>,
+                  "ferrule: an element must be movable and destructible without throwing");
+
+    using value_type = typename Storage::value_type;
+    using geometry_type = typename Storage::geometry_type;
+    using storage_type = Storage;
+    using waiter_type = Waiter;
+    using platform_type = Platform;
+    using producer_type = producer<basic_ring, cursor::cached, guard::checked>;
+    using consumer_type = consumer<basic_ring, cursor::cached, guard::checked>;
+
+    /// A ring of `capacity` elements. Throws std::invalid_argument, naming the nearest ones, if that is no power of
+    /// two.
+    explicit basic_ring(std::size_t capacity, Waiter waiter = {},
+                        starting_at start = {}) requires std::constructible_from<Storage, std::size_t>
+        : basic_ring{start, std::move(waiter), capacity} {}
+
+    /// A ring whose storage knows its own capacity.
+    explicit basic_ring(Waiter waiter = {}, starting_at start = {}) requires std::default_initializable<Storage>
+        : basic_ring{start, std::move(waiter)} {}
+
+    basic_ring(const basic_ring&) = delete;
+    basic_ring& operator=(const basic_ring&) = delete;
+
+    ~basic_ring() {
+        if (producer_claim_.taken()) {
+            detail::misuse("a ring was destroyed while its producer lives");
+        }
+        if (consumer_claim_.taken()) {
+            detail::misuse("a ring was destroyed while its consumer lives");
+        }
+        destroy_the_rest();
+    }
+
+    [[nodiscard]] std::size_t capacity() const noexcept { return storage_.geometry().capacity(); }
+
+    /// Takes the writing end. Returns an end that is false if another producer lives.
+    template <cursor_policy C = cursor::cached, guard_policy<Platform> G = guard::checked>
+    [[nodiscard]] producer<basic_ring, C, G> claim_producer() noexcept {
+        return producer<basic_ring, C, G>{*this};
+    }
+
+    /// Takes the reading end. Returns an end that is false if another consumer lives.
+    template <cursor_policy C = cursor::cached, guard_policy<Platform> G = guard::checked>
+    [[nodiscard]] consumer<basic_ring, C, G> claim_consumer() noexcept {
+        return consumer<basic_ring, C, G>{*this};
+    }
+
+    /// About how many elements are in the ring, for whoever watches from outside: both ends may move on while it is
+    /// being worked out. Between 0 and the capacity.
+    [[nodiscard]] std::size_t size_guess() const noexcept {
+        // Relaxed, statistics: the two loads need not fit together.
+        const std::uint64_t written = control_.producer.cursor.load(std::memory_order_relaxed);
+        const std::uint64_t read = control_.consumer.cursor.load(std::memory_order_relaxed);
+        const std::uint64_t distance = written - read;
+        const bool overtaken = distance > ~std::uint64_t{0} / 2;
+        return overtaken ? 0 : std::min<std::uint64_t>(distance, capacity());
+    }
+
+private:
+    friend detail::producing;
+    friend detail::consuming;
+    template <class, class, class, class>
+    friend class detail::end;
+
+    template <class... StorageArguments>
+    basic_ring(starting_at start, Waiter&& waiter, StorageArguments... arguments)
+        : control_{start.cursor},
+          storage_{arguments...},
+          data_waiter_{waiter},
+          space_waiter_{std::move(waiter)},
+          producer_claim_{start.cursor},
+          consumer_claim_{start.cursor} {}
+
+    void destroy_the_rest() noexcept {
+        if constexpr (!std::is_trivially_destructible_v<value_type>) {
+            const std::uint64_t written = producer_claim_.memory.own;
+            for (std::uint64_t i = consumer_claim_.memory.own; i != written; ++i) {
+                Platform::retire(storage_.data() + storage_.geometry().offset(i), 1);
+            }
+        }
+    }
+
+    control<Platform> control_;
+    Storage storage_;
+    [[no_unique_address]] Waiter data_waiter_;
+    [[no_unique_address]] Waiter space_waiter_;
+    detail::claim<Platform> producer_claim_;
+    detail::claim<Platform> consumer_claim_;
+};
+
+}  // namespace ferrule::inline v0

@@ -1,0 +1,74 @@
+// Slots in memory of the process's own, for a capacity known at run time.
+#pragma once
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+
+#include <ferrule/config.hpp>
+#include <ferrule/detail/failure.hpp>
+#include <ferrule/geometry.hpp>
+
+namespace ferrule::inline v0::storage {
+
+template <class T>
+class heap {
+public:
+    using value_type = T;
+    using geometry_type = geometry::run_time;
+
+    /// Throws std::invalid_argument unless `capacity` is a power of two, std::bad_alloc if there is no memory for it.
+    explicit heap(std::size_t capacity) : geometry_{checked(capacity)}, slots_{allocate(capacity * sizeof(T))} {}
+    heap(const heap&) = delete;
+    heap& operator=(const heap&) = delete;
+    ~heap() {
+        const std::size_t bytes = geometry_.capacity() * sizeof(T);
+        if (in_whole_pages(bytes)) {
+            ::munmap(slots_, bytes);
+        } else {
+            ::operator delete(slots_, alignment);
+        }
+    }
+
+    [[nodiscard]] T* data() noexcept { return slots_; }
+    [[nodiscard]] geometry_type geometry() const noexcept { return geometry_; }
+
+private:
+    // Whole cache lines of its own, so that no neighbour on the heap slows the ring down.
+    static constexpr std::align_val_t alignment{std::max(alignof(T), cache_line)};
+
+    // Large rings come as pages from the kernel: malloc would round 2^n bytes and its own header up to a page more,
+    // and might keep the memory of a ring that is gone.
+    static constexpr bool in_whole_pages(std::size_t bytes) noexcept {
+        return bytes >= 64 * 1024 && alignof(T) <= 4096;
+    }
+
+    static std::size_t checked(std::size_t capacity) {
+        if (!is_capacity(capacity)) {
+            detail::invalid_capacity(capacity);
+        }
+        if (capacity > PTRDIFF_MAX / sizeof(T)) {
+            detail::invalid_argument("ferrule: capacity exceeds the address space");
+        }
+        return capacity;
+    }
+
+    static T* allocate(std::size_t bytes) {
+        if (!in_whole_pages(bytes)) {
+            return static_cast<T*>(::operator new(bytes, alignment));
+        }
+        void* const pages = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (pages == MAP_FAILED) {
+            detail::out_of_memory();
+        }
+        return static_cast<T*>(pages);
+    }
+
+    geometry_type geometry_;
+    T* slots_;
+};
+
+}  // namespace ferrule::inline v0::storage

@@ -1,0 +1,50 @@
+cmake_minimum_required(VERSION 3.23)
+# Compiles SOURCE at -O2, flattened so that each symbol holds all it calls, and reads the disassembly.
+execute_process(
+  COMMAND ${COMPILER} -std=c++20 -O2 -I ${INCLUDE} -c ${SOURCE} -o ${OBJECT}
+  COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ${OBJDUMP} -dr --no-show-raw-insn -C ${OBJECT} OUTPUT_VARIABLE listing COMMAND_ERROR_IS_FATAL ANY)
+
+if(PROCESSOR MATCHES "x86_64|AMD64")
+  set(forbidden "\tlock |\tm?fence|\txchg [^\n]*\\(")
+  set(call "\t(call|jmp) [^\n]*\n[^\n]*R_X86_64_(PLT32|PC32)\t[^\n]*")
+elseif(PROCESSOR MATCHES "aarch64")
+  set(forbidden "\tdmb|\tdsb|\tldxr|\tldaxr|\tstxr|\tstlxr|\tcas|\tswp|\tldadd")
+  set(call "\t(bl|b)\t[^\n]*\n[^\n]*R_AARCH64_(CALL26|JUMP26)\t[^\n]*")
+else()
+  message(FATAL_ERROR "no rules for ${PROCESSOR}")
+endif()
+# What may be called: the copy, and what never returns.
+set(harmless "memcpy|misuse|overlap")
+
+# The crimes of one symbol: sets `out` to what it should not contain.
+function(crimes_of symbol out)
+  string(REGEX MATCH "<${symbol}>:\n([^\n]+\n)+" body "${listing}")
+  if(NOT body)
+    message(FATAL_ERROR "${symbol} is not in the listing")
+  endif()
+  string(REGEX MATCHALL "${forbidden}" found "${body}")
+  string(REGEX MATCHALL "${call}" calls "${body}")
+  foreach(one IN LISTS calls)
+    # A reference into the cold section is to the out-of-line misuse paths.
+    if(NOT one MATCHES "${harmless}|\\.text\\.unlikely|\\.cold")
+      list(APPEND found "${one}")
+    endif()
+  endforeach()
+  string(REGEX MATCHALL "\t(call|blr?)[ \t]+(\\*|x[0-9])[^\n]*" indirect "${body}")
+  list(APPEND found ${indirect})
+  set(${out} "${found}" PARENT_SCOPE)
+endfunction()
+
+foreach(symbol hot_try_write hot_try_read hot_try_push hot_try_pop hot_commit hot_release)
+  crimes_of(${symbol} crimes)
+  if(crimes)
+    message(SEND_ERROR "${symbol} contains: ${crimes}\n${listing}")
+  endif()
+endforeach()
+foreach(symbol guilty_lock guilty_call)
+  crimes_of(${symbol} crimes)
+  if(NOT crimes)
+    message(SEND_ERROR "${symbol} was not found out: this test sees nothing")
+  endif()
+endforeach()

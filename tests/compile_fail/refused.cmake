@@ -1,0 +1,22 @@
+cmake_minimum_required(VERSION 3.23)
+# SOURCE must compile, and with -DMISTAKE must not, for the reason its first line gives.
+file(STRINGS ${SOURCE} first_line LIMIT_COUNT 1)
+string(REGEX REPLACE "^// refused: " "" reason "${first_line}")
+if(reason STREQUAL first_line)
+  message(FATAL_ERROR "${SOURCE} does not begin with '// refused: '")
+endif()
+
+set(compile ${COMPILER} -std=c++20 -fsyntax-only -I ${INCLUDE} ${SOURCE})
+execute_process(COMMAND ${compile} RESULT_VARIABLE status ERROR_VARIABLE output)
+if(NOT status EQUAL 0)
+  message(FATAL_ERROR "without the mistake it must compile:\n${output}")
+endif()
+
+execute_process(COMMAND ${compile} -DMISTAKE RESULT_VARIABLE status ERROR_VARIABLE output)
+if(status EQUAL 0)
+  message(FATAL_ERROR "the mistake was accepted")
+endif()
+string(FIND "${output}" "${reason}" at)
+if(at EQUAL -1)
+  message(FATAL_ERROR "refused, but not with \"${reason}\":\n${output}")
+endif()

@@ -1,0 +1,22 @@
+cmake_minimum_required(VERSION 3.23)
+# Installs BUILD into a fresh PREFIX, moves that elsewhere and back under its name, so that it must be relocatable, and
+# checks that nothing but the package arrived.
+file(REMOVE_RECURSE ${PREFIX} ${PREFIX}-made)
+execute_process(COMMAND ${CMAKE_COMMAND} --install ${BUILD} --prefix ${PREFIX}-made COMMAND_ERROR_IS_FATAL ANY OUTPUT_QUIET)
+file(RENAME ${PREFIX}-made ${PREFIX})
+
+file(GLOB_RECURSE installed RELATIVE ${PREFIX} ${PREFIX}/*)
+foreach(file IN LISTS installed)
+  if(NOT file MATCHES "^(include/ferrule/|share/cmake/ferrule/|share/pkgconfig/ferrule\\.pc$|share/licenses/ferrule/LICENSE$)")
+    message(SEND_ERROR "a stray file was installed: ${file}")
+  endif()
+  file(STRINGS ${PREFIX}/${file} absolute REGEX "${PREFIX}|${BUILD}")
+  if(absolute)
+    message(SEND_ERROR "${file} names a path of this machine: ${absolute}")
+  endif()
+endforeach()
+foreach(wanted include/ferrule/ferrule.hpp share/cmake/ferrule/ferrule-config.cmake share/pkgconfig/ferrule.pc)
+  if(NOT wanted IN_LIST installed)
+    message(SEND_ERROR "${wanted} was not installed")
+  endif()
+endforeach()

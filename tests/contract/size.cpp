@@ -1,0 +1,36 @@
+// What things weigh. A change here is a decision, not an accident.
+#include <ferrule/ferrule.hpp>
+
+#include <doctest/doctest.h>
+
+using namespace ferrule;
+
+namespace {
+
+using bytes = heap_ring<>;
+using unguarded = producer<bytes, cursor::cached, guard::none>;
+using locked = producer<bytes, cursor::cached, guard::locked>;
+
+static_assert(sizeof(bytes::producer_type) == 128 && alignof(bytes::producer_type) == 128);
+static_assert(sizeof(bytes::consumer_type) == 128 && alignof(bytes::consumer_type) == 128);
+static_assert(sizeof(unguarded) == 128 && alignof(unguarded) == 128);
+static_assert(sizeof(locked) == 128 && alignof(locked) == 128);
+
+static_assert(sizeof(control<detail::native>) == 256);
+// Two announcements, then the process's own part: storage, claims. Policies without state take no room.
+static_assert(sizeof(bytes) == 256 + 128);
+static_assert(sizeof(heap_ring<std::byte, waiter::never>) == 256 + 128);
+static_assert(sizeof(inline_ring<std::byte, 128>) == 256 + 128 + 128);
+
+}  // namespace
+
+TEST_CASE("size: two ends side by side share no pair of cache lines") {
+    bytes ring{8};
+    const auto tx = ring.claim_producer();
+    const auto rx = ring.claim_consumer();
+    const auto first = reinterpret_cast<std::uintptr_t>(&tx);
+    const auto second = reinterpret_cast<std::uintptr_t>(&rx);
+    CHECK(first / 128 != second / 128);
+    CHECK(first % 128 == 0);
+    CHECK(second % 128 == 0);
+}

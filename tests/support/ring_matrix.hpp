@@ -1,0 +1,95 @@
+// THE list of configurations. A policy that joins its axis here meets every behaviour test.
+#pragma once
+
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <tuple>
+#include <utility>
+
+#include <doctest/doctest.h>
+#include <ferrule/ferrule.hpp>
+
+namespace ferrule::test {
+
+struct on_heap {
+    template <class T, std::size_t>
+    using storage = storage::heap<T>;
+};
+struct in_object {
+    template <class T, std::size_t N>
+    using storage = storage::inlined<T, N>;
+};
+
+using storages = std::tuple<on_heap, in_object>;
+using cursors = std::tuple<cursor::direct, cursor::cached>;
+using guards = std::tuple<guard::checked, guard::none, guard::locked>;
+
+/// One point of the matrix: makes rings of any element type and capacity, and claims their ends.
+template <class Store, class Cursor, class Guard>
+struct config {
+    template <class T, std::size_t N, class W = waiter::spin<>>
+    using ring = basic_ring<typename Store::template storage<T, N>, W>;
+
+    template <class T, std::size_t N, class W = waiter::spin<>>
+    [[nodiscard]] static ring<T, N, W> make(std::uint64_t start = 0) {
+        if constexpr (std::default_initializable<typename ring<T, N, W>::storage_type>) {
+            return ring<T, N, W>{W{}, starting_at{start}};
+        } else {
+            return ring<T, N, W>{N, W{}, starting_at{start}};
+        }
+    }
+    template <class Ring>
+    [[nodiscard]] static auto claim_producer(Ring& ring) noexcept {
+        return ring.template claim_producer<Cursor, Guard>();
+    }
+    template <class Ring>
+    [[nodiscard]] static auto claim_consumer(Ring& ring) noexcept {
+        return ring.template claim_consumer<Cursor, Guard>();
+    }
+};
+
+/// A ring with both its ends, the usual subject of a test.
+template <class Config, class T, std::size_t N, class W = waiter::spin<>>
+struct subject {
+    explicit subject(std::uint64_t start = 0)
+        : ring{Config::template make<T, N, W>(start)},
+          tx{Config::claim_producer(ring)},
+          rx{Config::claim_consumer(ring)} {}
+
+    using ring_type = typename Config::template ring<T, N, W>;
+
+    ring_type ring;
+    decltype(Config::claim_producer(std::declval<ring_type&>())) tx;
+    decltype(Config::claim_consumer(std::declval<ring_type&>())) rx;
+};
+
+/// Where streams begin in a behaviour test: at the start, at the wrap of a ring, of 32 bits, and of 64 bits.
+[[nodiscard]] constexpr std::array<std::uint64_t, 4> starts(std::uint64_t capacity) noexcept {
+    return {0, capacity - 1, (std::uint64_t{1} << 32U) - 3, std::numeric_limits<std::uint64_t>::max() - 2};
+}
+
+namespace detail {
+
+template <class Store, class Cursor, class... Guard>
+auto with_guards(std::tuple<Guard...>) -> std::tuple<config<Store, Cursor, Guard>...>;
+template <class Store, class... Cursor>
+auto with_cursors(std::tuple<Cursor...>) -> decltype(std::tuple_cat(with_guards<Store, Cursor>(guards{})...));
+template <class... Store>
+auto with_storages(std::tuple<Store...>) -> decltype(std::tuple_cat(with_cursors<Store>(cursors{})...));
+
+}  // namespace detail
+
+using ring_matrix = decltype(detail::with_storages(storages{}));
+
+}  // namespace ferrule::test
+
+/// A test case that runs once for each point of the matrix, which its body knows as `Config`.
+#define FERRULE_FOR_EACH_RING(name) FERRULE_FOR_EACH_RING_AS(name, DOCTEST_ANONYMOUS(ferrule_rings_))
+#define FERRULE_FOR_EACH_RING_AS(name, id)                                               \
+    DOCTEST_TEST_CASE_TEMPLATE_DEFINE_IMPL(name, Config, DOCTEST_CAT(id, ITERATOR), id); \
+    DOCTEST_TEST_CASE_TEMPLATE_INSTANTIATE_IMPL(id, id, ferrule::test::ring_matrix)      \
+    template <typename Config>                                                           \
+    static void id()
