@@ -12,26 +12,28 @@ using numbers = heap_ring<std::uint64_t, waiter::never>;
 
 extern "C" {
 
-std::size_t hot_try_write(bytes::producer_type& tx, const std::byte* from, std::size_t n) {
+[[gnu::flatten]] std::size_t hot_try_write(bytes::producer_type& tx, const std::byte* from, std::size_t n) {
     return tx.try_write({from, n});
 }
-std::size_t hot_try_read(bytes::consumer_type& rx, std::byte* to, std::size_t n) { return rx.try_read({to, n}); }
-bool hot_try_push(numbers::producer_type& tx, std::uint64_t value) { return tx.try_push(value); }
-bool hot_try_pop(numbers::consumer_type& rx, std::uint64_t& value) {
+[[gnu::flatten]] std::size_t hot_try_read(bytes::consumer_type& rx, std::byte* to, std::size_t n) {
+    return rx.try_read({to, n});
+}
+[[gnu::flatten]] bool hot_try_push(numbers::producer_type& tx, std::uint64_t value) { return tx.try_push(value); }
+[[gnu::flatten]] bool hot_try_pop(numbers::consumer_type& rx, std::uint64_t& value) {
     const auto popped = rx.try_pop();
     value = popped.value_or(value);
     return popped.has_value();
 }
-void hot_commit(bytes::producer_type::grant_type& grant, std::size_t n) { grant.commit(n); }
-void hot_release(bytes::consumer_type::grant_type& grant, std::size_t n) { grant.release(n); }
+[[gnu::flatten]] void hot_commit(bytes::producer_type::grant_type& grant, std::size_t n) { grant.commit(n); }
+[[gnu::flatten]] void hot_release(bytes::consumer_type::grant_type& grant, std::size_t n) { grant.release(n); }
 
 // Must be found guilty, or the test sees nothing.
-void guilty_lock(numbers::producer_type& tx, std::atomic<int>& word) {
+[[gnu::flatten]] void guilty_lock(numbers::producer_type& tx, std::atomic<int>& word) {
     if (tx.try_push(1)) {
         word.fetch_add(1);
     }
 }
-void guilty_call(numbers::producer_type& tx, void (*call)()) {
+[[gnu::flatten]] void guilty_call(numbers::producer_type& tx, void (*call)()) {
     if (tx.try_push(1)) {
         call();
         (void)tx.try_push(2);
