@@ -43,7 +43,7 @@ private:
     // Large rings come as pages from the kernel: malloc would round 2^n bytes and its own header up to a page more,
     // and might keep the memory of a ring that is gone.
     static constexpr bool in_whole_pages(std::size_t bytes) noexcept {
-        return bytes >= 64 * 1024 && alignof(T) <= 4096;
+        return bytes >= (std::size_t{64} << 10U) && alignof(T) <= 4096;
     }
 
     static std::size_t checked(std::size_t capacity) {
