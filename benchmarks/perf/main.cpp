@@ -17,7 +17,7 @@ using namespace ferrule::bench;
 
 struct settings {
     std::size_t repetitions = 5;
-    std::chrono::milliseconds each{150};
+    std::chrono::milliseconds each{120};
     std::vector<std::size_t> round_trip_sizes{1, 64, 1024, 16384, 65536};
     std::vector<std::size_t> stream_sizes{64, 256, 1024, 4096, 16384, 65536};
 };
@@ -37,12 +37,12 @@ std::vector<row> interleaved(const settings& with, progress& shown, const std::s
 
 void run(const settings& with) {
     const placement where = two_processors();
-    progress shown{with.repetitions * (3 * with.round_trip_sizes.size() + 4 * with.stream_sizes.size())};
+    progress shown{with.repetitions * (4 * with.round_trip_sizes.size() + 5 * with.stream_sizes.size())};
     print_context(where, with.repetitions, seconds(with.each));
 
     std::printf("\nROUND TRIP                   k/s    p50 us    p99 us  p99.9 us    cpu   vs TCP  (quartiles)\n");
     for (const std::size_t size : with.round_trip_sizes) {
-        const auto rows = interleaved<tcp<nagle::off>, af_unix, heap_ring_path>(
+        const auto rows = interleaved<tcp<nagle::off>, af_unix, parked_ring, default_ring>(
             with, shown, human_size(size) + " round trips",
             [&]<class Path> { return round_trips<Path>(size, with.each, where); });
         print_round_trips(size, rows);
@@ -51,7 +51,7 @@ void run(const settings& with) {
 
     std::printf("\nSTREAM                    Mbit/s   ns/send      Mbit/s per cpu s    cpu   vs TCP  (quartiles)\n");
     for (const std::size_t size : with.stream_sizes) {
-        const auto rows = interleaved<tcp<nagle::on>, tcp<nagle::off>, af_unix, heap_ring_path>(
+        const auto rows = interleaved<tcp<nagle::on>, tcp<nagle::off>, af_unix, parked_ring, default_ring>(
             with, shown, human_size(size) + " messages",
             [&]<class Path> { return stream<Path>(size, with.each, where); });
         print_stream(size, rows);
@@ -63,7 +63,7 @@ void run(const settings& with) {
     std::fprintf(code == 0 ? stdout : stderr,
                  "ferrule-perf [--repetitions N] [--milliseconds N] [--smoke]\n"
                  "  --repetitions N   how often each cell is measured (default 5)\n"
-                 "  --milliseconds N  how long each time (default 150)\n"
+                 "  --milliseconds N  how long each time (default 120)\n"
                  "  --smoke           a few milliseconds in all: does it run, are the bytes right\n");
     std::exit(code);
 }

@@ -50,6 +50,7 @@ concept cursor_policy = requires(std::uint64_t n) {
 /// peer is idle() until it looks again.
 template <class G, class Platform = detail::native>
 concept guard_policy = requires(typename G::template state<Platform> s, typename G::template state<Platform>::token t) {
+    { G::many_threads } -> std::convertible_to<bool>;  // May several threads be in an end's calls at once?
     requires std::default_initializable<typename G::template state<Platform>>;
     { s.enter() } noexcept -> std::same_as<typename G::template state<Platform>::token>;
     { s.leave(t) } noexcept;
@@ -70,14 +71,41 @@ struct example_look {
 };
 }  // namespace detail
 
-/// How an end passes the time. Law: poll() looks at least once and returns `enough` only after a look that gave it;
-/// park() ends after an unpark or by itself.
+/// The one barrier of the wake protocol, in two halves. Law: of two threads, one that stores, passes light() and loads,
+/// and one that stores, passes heavy() and loads, at least one sees the other's store; heavy() is false if it could not
+/// see to that.
+template <class B, class Platform = detail::native>
+concept barrier_policy = requires(typename B::template state<Platform> s) {
+    { s.light() } noexcept;
+    { s.heavy() } noexcept -> std::same_as<bool>;
+};
+
+/// One of a ring's two wait points. Law: poll() looks at least once, and answers `enough` only after a look that gave
+/// it; an unpark() after `seen` was read from the word ends the park().
+template <class P, class Platform = detail::native>
+concept wait_point = requires(P p, detail::example_look look, std::chrono::steady_clock::time_point deadline,
+                              typename Platform::template atomic<std::uint32_t>& word, std::uint32_t seen) {
+    { p.poll(look, std::uint64_t{}, deadline) } noexcept -> std::same_as<polled>;
+    { p.park(word, seen, deadline) } noexcept;
+    { p.unpark(word) } noexcept;
+};
+
+/// A wait point that an event loop can watch. Law: fd() is readable from an unpark() until the next drain().
+template <class P>
+concept pollable_point = requires(P p) {
+    { p.fd() } noexcept -> std::same_as<int>;
+    { p.drain() } noexcept;
+};
+
+/// How ends pass the time: a recipe, from which a ring makes its two wait points. Law: if `must_be_woken` is false,
+/// park() ends by itself; if `wakes_everybody` is false, one thread at a time may park.
 template <class W, class Platform = detail::native>
-concept waiter_policy = std::copyable<W> && requires {
-    { W::can_wait } -> std::convertible_to<bool>;
-} && (!W::can_wait || requires(W w, detail::example_look look, std::chrono::steady_clock::time_point deadline) {
-    { w.template poll<Platform>(look, std::uint64_t{}, deadline) } noexcept -> std::same_as<polled>;
-    { w.template park<Platform>(deadline) } noexcept;
+concept waiter_policy = std::copyable<W> && requires { { W::can_wait } -> std::convertible_to<bool>; } && (!W::can_wait || requires {
+    { W::must_be_woken } -> std::convertible_to<bool>;
+    { W::wakes_everybody } -> std::convertible_to<bool>;
+    requires barrier_policy<typename W::barrier, Platform>;
+    requires wait_point<typename W::template point<Platform>, Platform>;
+    requires std::constructible_from<typename W::template point<Platform>, const W&>;
 });
 
 }  // namespace ferrule::inline v0

@@ -5,6 +5,7 @@
 // `limit_ - own_` either way, so looking, publishing, checking a peer and waiting are written once.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -21,6 +22,21 @@
 #include <ferrule/status.hpp>
 
 namespace ferrule::inline v0::detail {
+
+struct no_barrier {};
+
+template <class Waiter, class Platform>
+struct barrier_state {
+    using type = no_barrier;
+};
+template <class Waiter, class Platform>
+    requires(Waiter::can_wait)
+struct barrier_state<Waiter, Platform> {
+    using type = typename Waiter::barrier::template state<Platform>;
+};
+/// The waiter's half of the wake protocol; nothing where nobody waits.
+template <class Waiter, class Platform>
+using barrier_of = typename barrier_state<Waiter, Platform>::type;
 
 /// The role of a producer: it may go a capacity ahead of its peer, and stops when nobody reads.
 struct producing {
@@ -40,8 +56,16 @@ struct producing {
         return ring.producer_claim_;
     }
     template <class Ring>
-    static auto& waiter(Ring& ring) noexcept {
-        return ring.space_waiter_;
+    static auto& my_point(Ring& ring) noexcept {
+        return ring.space_point_;
+    }
+    template <class Ring>
+    static auto& peer_point(Ring& ring) noexcept {
+        return ring.data_point_;
+    }
+    /// Woken once per half ring rather than for every element that is read.
+    static constexpr std::uint64_t convenient(std::uint64_t want, std::uint64_t capacity) noexcept {
+        return std::max(want, capacity / 2);
     }
 };
 
@@ -63,9 +87,14 @@ struct consuming {
         return ring.consumer_claim_;
     }
     template <class Ring>
-    static auto& waiter(Ring& ring) noexcept {
-        return ring.data_waiter_;
+    static auto& my_point(Ring& ring) noexcept {
+        return ring.data_point_;
     }
+    template <class Ring>
+    static auto& peer_point(Ring& ring) noexcept {
+        return ring.space_point_;
+    }
+    static constexpr std::uint64_t convenient(std::uint64_t want, std::uint64_t /*capacity*/) noexcept { return want; }
 };
 
 template <class Ring, class Cursor, class Guard, class Role>
@@ -112,7 +141,37 @@ public:
         publish_pending();
         // CLr → CLa (peer_closed): after the last publish, or the peer ends the stream before its last elements.
         mine_->closed.store(1, std::memory_order_release);
+        if constexpr (wakes_peer) {
+            barrier_.light();
+            if (is_ahead(wake_at_of_peer(), published_)) {
+                wake_peer();
+            }
+        }
         conclude(verdict_ == status::corrupt ? status::corrupt : status::closed);
+    }
+
+    /// The descriptor an event loop waits for: readable from the wake-up that arm() asked for until the next arm().
+    [[nodiscard]] int poll_fd() noexcept requires pollable_point<typename Ring::point_type> {
+        const in_call in{guard_};
+        require_claimed();
+        return Role::my_point(*ring_).fd();
+    }
+
+    /// Asks for one wake-up through poll_fd(), when `min` elements may be moved or nothing more will come. False, with
+    /// nothing asked, if that is so already: then the caller should go on instead of waiting.
+    [[nodiscard]] bool arm(std::size_t min) noexcept requires pollable_point<typename Ring::point_type> {
+        const in_call in{guard_};
+        require_claimed();
+        publish_pending();
+        Role::my_point(*ring_).drain();
+        announce(own_ + min - Role::lead(capacity()), own_ + min - Role::lead(capacity()));
+        (void)barrier_.heavy();
+        if (min > capacity() || look() >= min || over(min)) {
+            withdraw();
+            return false;
+        }
+        (void)rouse_peer();
+        return true;
     }
 
 protected:
@@ -135,6 +194,7 @@ protected:
         theirs_ = &Role::theirs(ring);
         own_ = published_ = claim.memory.own;
         limit_ = claim.memory.limit;
+        wakes_ = claim.memory.wakes;
         verdict_ = claim.memory.verdict;
     }
 
@@ -216,7 +276,9 @@ protected:
     [[nodiscard]] status wait(std::uint64_t want, time_point deadline) noexcept {
         static_assert(Ring::waiter_type::can_wait,
                       "ferrule: nothing can wait on a ring with waiter::never: give the ring another waiter, or poll");
-        in_call in{guard_};
+        static_assert(Ring::waiter_type::wakes_everybody || !Guard::many_threads,
+                      "ferrule: an eventfd wakes one thread: use another waiter with guard::locked");
+        const in_call in{guard_};
         require_claimed();
         if (want > capacity()) {
             return status::too_large;
@@ -225,6 +287,7 @@ protected:
             return status::ok;
         }
         publish_pending();
+        auto& point = Role::my_point(*ring_);
         bool ended = false;
         const auto look_again = [&]() noexcept -> std::uint64_t {
             guard_.resume();
@@ -233,17 +296,20 @@ protected:
             guard_.idle();
             return ended ? want : there;
         };
-        auto& waiter = Role::waiter(*ring_);
-        polled outcome{};
-        guard_.idle();
-        while ((outcome = waiter.template poll<platform>(look_again, want, deadline)) == polled::spent) {
-            waiter.template park<platform>(deadline);
+        for (bool convenient = true;; convenient = false) {
+            guard_.idle();
+            const polled outcome = point.poll(look_again, want, deadline);
+            guard_.resume();
+            if (ended) {
+                return verdict_ == status::corrupt ? status::corrupt : status::closed;
+            }
+            if (outcome != polled::spent) {
+                return outcome == polled::enough ? status::ok : status::timed_out;
+            }
+            if (sleep(point, want, convenient, deadline) == status::stalled) {
+                return status::stalled;
+            }
         }
-        guard_.resume();
-        if (ended) {
-            return verdict_ == status::corrupt ? status::corrupt : status::closed;
-        }
-        return outcome == polled::expired ? status::timed_out : status::ok;
     }
 
     void require_claimed() const noexcept {
@@ -265,6 +331,15 @@ protected:
     bool asked_too_much_ = false;
 
 private:
+    using waiter_type = typename Ring::waiter_type;
+    static constexpr bool wakes_peer = [] {
+        if constexpr (waiter_type::can_wait) {
+            return bool{waiter_type::must_be_woken};
+        }
+        return false;
+    }();
+    static constexpr std::chrono::milliseconds a_moment{1};
+
     /// Loads the peer's cursor, once, and checks it against what this end alone knows: it may not go back, and not
     /// beyond what this end has published plus one capacity. One unsigned comparison says both.
     void refresh() noexcept {
@@ -279,9 +354,12 @@ private:
     }
 
     void publish_own() noexcept {
-        published_ = own_;
+        [[maybe_unused]] const std::uint64_t before = std::exchange(published_, own_);
         // DTr → DTa, SPr → SPa (refresh): after the elements were written, or read.
         mine_->cursor.store(own_, std::memory_order_release);
+        if constexpr (wakes_peer) {
+            wake_peer_if_due(before);
+        }
     }
 
     void publish_pending() noexcept {
@@ -301,6 +379,99 @@ private:
         limit_ = own_;
     }
 
+    /// The position a peer asleep waits for; one that was passed already if it is awake.
+    [[nodiscard]] std::uint64_t wake_at_of_peer() const noexcept {
+        // Relaxed, hint: WKp ↔ WKs (sleep): the barrier before this load is what counts.
+        return theirs_->wake_at.load(std::memory_order_relaxed);
+    }
+
+    [[nodiscard]] static constexpr bool is_ahead(std::uint64_t position, std::uint64_t of) noexcept {
+        return position != of && position - of < std::uint64_t{1} << 63U;
+    }
+
+    /// Wakes the peer if the publication that began at `before` passed the position it sleeps for.
+    void wake_peer_if_due(std::uint64_t before) noexcept {
+        // WKp ↔ WKs (sleep): without it both may miss the other's store, and the peer sleeps over what is there.
+        barrier_.light();
+        if (wake_at_of_peer() - before - 1 < published_ - before) [[unlikely]] {
+            wake_peer();
+        }
+    }
+
+    [[gnu::noinline]] void wake_peer() noexcept {
+        // Relaxed, sole writer: unpark() orders it before its look for sleepers.
+        mine_->wakes.store(++wakes_, std::memory_order_relaxed);
+        Role::peer_point(*ring_).unpark(mine_->wakes);
+    }
+
+    /// Parks until the peer has come as far as `want` needs, or a little further if that is `convenient`.
+    /// Returns ok when it is time to look again; stalled if the peer sleeps too, for what only this end could give it.
+    template <class Point>
+    [[gnu::noinline]] status sleep(Point& point, std::uint64_t want, bool convenient, time_point deadline) noexcept {
+        // Relaxed: read before the barrier, so that a wake after it ends the park.
+        const std::uint32_t seen = theirs_->wakes.load(std::memory_order_relaxed);
+        const std::uint64_t room = capacity();
+        const std::uint64_t hoped_for = convenient ? Role::convenient(want, room) : want;
+        ++sleepers_;
+        announce(own_ + want - Role::lead(room), own_ + hoped_for - Role::lead(room));
+        // WKs ↔ WKp (wake_peer_if_due, close): without it both may miss the other's store.
+        const bool fenced = barrier_.heavy();
+        status outcome = status::ok;
+        if (look() < want && !over(want)) {
+            outcome = rouse_peer();
+            if (outcome == status::ok) {
+                // A peer that reads a little and then does something else would leave us waiting for half a ring:
+                // wait for the convenient amount for a moment, then for the exact one. Without a barrier, look often.
+                const bool exactly = hoped_for == want && fenced;
+                const time_point until = exactly ? deadline : std::min(deadline, platform::now() + a_moment);
+                guard_.idle();
+                point.park(theirs_->wakes, seen, until);
+                guard_.resume();
+            }
+        }
+        if (--sleepers_ == 0) {
+            withdraw();
+        }
+        return outcome;
+    }
+
+    /// Waits for nothing any more: a position that was passed wakes nobody.
+    void withdraw() noexcept {
+        // Relaxed, sole writer: seen late, it costs a wake too many.
+        mine_->wake_at.store(limit_ - Role::lead(capacity()), std::memory_order_relaxed);
+    }
+
+    /// Says where to be woken. With guard::locked several threads may sleep here: the nearest position counts, and
+    /// whoever is woken looks for itself.
+    void announce(std::uint64_t need, std::uint64_t wake) noexcept {
+        if (sleepers_ > 1) {
+            const std::uint64_t passed = limit_ - Role::lead(capacity());
+            const std::uint64_t others_need = mine_->need_at.load(std::memory_order_relaxed);
+            const std::uint64_t others_wake = mine_->wake_at.load(std::memory_order_relaxed);
+            need = is_ahead(need, others_need) && is_ahead(others_need, passed) ? others_need : need;
+            wake = is_ahead(wake, others_wake) && is_ahead(others_wake, passed) ? others_wake : wake;
+        }
+        // Relaxed, sole writer: ordered by the barrier that follows.
+        mine_->need_at.store(need, std::memory_order_relaxed);
+        mine_->wake_at.store(wake, std::memory_order_relaxed);
+    }
+
+    /// Before this end sleeps: a peer that sleeps for convenience gets what there is. One that needs more than there is
+    /// and this end, which now waits for it, would wait for each other for ever.
+    [[nodiscard]] status rouse_peer() noexcept {
+        if (!is_ahead(wake_at_of_peer(), published_)) {
+            return status::ok;
+        }
+        // Relaxed, hint: stored before wake_at, read after it; a mixed pair costs a wake or a look too many.
+        if (is_ahead(theirs_->need_at.load(std::memory_order_relaxed), published_)) {
+            return status::stalled;
+        }
+        if constexpr (wakes_peer) {
+            wake_peer();
+        }
+        return status::ok;
+    }
+
     void take_over(end& other) noexcept {
         const in_call in{other.guard_};
         own_ = std::exchange(other.own_, 0);
@@ -310,6 +481,7 @@ private:
         mine_ = other.mine_;
         theirs_ = other.theirs_;
         geometry_ = other.geometry_;
+        wakes_ = other.wakes_;
         verdict_ = std::exchange(other.verdict_, status::closed);
         asked_too_much_ = other.asked_too_much_;
         ring_ = std::exchange(other.ring_, nullptr);
@@ -322,13 +494,16 @@ private:
         }
         publish_pending();
         auto& claim = Role::claim(*ring_);
-        claim.memory = {own_, limit_, verdict_};
+        claim.memory = {own_, limit_, wakes_, verdict_};
         ring_ = nullptr;
         own_ = limit_ = published_ = 0;
         verdict_ = status::closed;
         claim.give_back();
     }
 
+    [[no_unique_address]] barrier_of<waiter_type, platform> barrier_{};
+    std::uint32_t wakes_ = 0;     // The last value of mine_->wakes.
+    std::uint32_t sleepers_ = 0;  // Threads of ours that sleep; more than one only with guard::locked.
     Ring* ring_ = nullptr;
 };
 

@@ -6,6 +6,9 @@
 
 namespace ferrule::inline v0 {
 
+/// Who may sleep on a futex: threads of one process (cheaper), or of every process that maps the word.
+enum class futex_scope { process_private, process_shared };
+
 namespace detail {
 struct native;
 }
@@ -28,10 +31,30 @@ struct none;
 struct locked;
 }  // namespace guard
 
+namespace barrier {
+struct symmetric;
+struct asymmetric;
+}  // namespace barrier
+
 namespace waiter {
+/// A spin budget of what it costs here to fall asleep and be woken, measured once per process.
+inline constexpr std::uint32_t measured = ~std::uint32_t{0};
+
 struct never;
-template <std::uint32_t Microseconds = 50>
+template <std::uint32_t Microseconds = measured>
 struct spin;
+template <futex_scope Scope = futex_scope::process_private, class Barrier = barrier::asymmetric>
+struct futex;
+template <class Barrier = barrier::asymmetric>
+struct basic_eventfd;
+using eventfd = basic_eventfd<>;
+template <class First, class Second>
+struct then;
 }  // namespace waiter
+
+template <class Ring, class Cursor, class Guard>
+class producer;
+template <class Ring, class Cursor, class Guard>
+class consumer;
 
 }  // namespace ferrule::inline v0

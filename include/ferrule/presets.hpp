@@ -2,7 +2,7 @@
 //
 //   name                 storage            waiter            for whom
 //   -------------------  -----------------  ----------------  ---------------------------------------------------------
-//   heap_ring<T, W>      storage::heap      default_waiter    the default: capacity chosen at run time
+//   heap_ring<T, W>      storage::heap      default_waiter    most programs: capacity chosen at run time
 //   inline_ring<T, N, W> storage::inlined   waiter::never     no allocation, capacity known to the compiler, polled
 //
 // T is std::byte for a stream of bytes. Cursor and guard policies belong to the ends and are chosen when an end is
@@ -12,6 +12,8 @@
 #include <chrono>
 #include <cstddef>
 
+#include <ferrule/barrier/asymmetric.hpp>
+#include <ferrule/barrier/symmetric.hpp>
 #include <ferrule/cursor/cached.hpp>
 #include <ferrule/cursor/direct.hpp>
 #include <ferrule/guard/checked.hpp>
@@ -20,13 +22,16 @@
 #include <ferrule/ring.hpp>
 #include <ferrule/storage/heap.hpp>
 #include <ferrule/storage/inlined.hpp>
+#include <ferrule/waiter/eventfd.hpp>
+#include <ferrule/waiter/futex.hpp>
 #include <ferrule/waiter/never.hpp>
 #include <ferrule/waiter/spin.hpp>
+#include <ferrule/waiter/then.hpp>
 
 namespace ferrule::inline v0 {
 
-/// How a ring waits when nothing else is said.
-using default_waiter = waiter::spin<>;
+/// How a ring waits when nothing else is said: spin for as long as a sleep and a wake would cost, then sleep.
+using default_waiter = waiter::then<waiter::spin<>, waiter::futex<>>;
 
 template <class T = std::byte, class W = default_waiter>
 using heap_ring = basic_ring<storage::heap<T>, W>;

@@ -24,6 +24,25 @@ struct starting_at {
     std::uint64_t cursor = 0;
 };
 
+namespace detail {
+
+template <class Waiter, class Platform>
+struct point_type {
+    struct type {
+        explicit type(const Waiter&) noexcept {}
+    };
+};
+template <class Waiter, class Platform>
+    requires(Waiter::can_wait)
+struct point_type<Waiter, Platform> {
+    using type = typename Waiter::template point<Platform>;
+};
+/// A wait point of a ring; empty where nobody waits.
+template <class Waiter, class Platform>
+using point_of = typename point_type<Waiter, Platform>::type;
+
+}  // namespace detail
+
 /// A lock-free single-producer single-consumer ring. Neither copyable nor movable: its ends point at it.
 /// Must outlive its ends; destroys the elements that nobody took.
 template <storage_policy Storage, waiter_policy Waiter, class Platform = detail::native>
@@ -38,18 +57,19 @@ public:
     using storage_type = Storage;
     using waiter_type = Waiter;
     using platform_type = Platform;
+    using point_type = detail::point_of<Waiter, Platform>;
     using producer_type = producer<basic_ring, cursor::cached, guard::checked>;
     using consumer_type = consumer<basic_ring, cursor::cached, guard::checked>;
 
     /// A ring of `capacity` elements. Throws std::invalid_argument, naming the nearest ones, if that is no power of
     /// two.
-    explicit basic_ring(std::size_t capacity, Waiter waiter = {},
+    explicit basic_ring(std::size_t capacity, const Waiter& waiter = {},
                         starting_at start = {}) requires std::constructible_from<Storage, std::size_t>
-        : basic_ring{start, std::move(waiter), capacity} {}
+        : basic_ring{start, waiter, capacity} {}
 
     /// A ring whose storage knows its own capacity.
-    explicit basic_ring(Waiter waiter = {}, starting_at start = {}) requires std::default_initializable<Storage>
-        : basic_ring{start, std::move(waiter)} {}
+    explicit basic_ring(const Waiter& waiter = {}, starting_at start = {}) requires std::default_initializable<Storage>
+        : basic_ring{start, waiter} {}
 
     basic_ring(const basic_ring&) = delete;
     basic_ring& operator=(const basic_ring&) = delete;
@@ -96,11 +116,11 @@ private:
     friend class detail::end;
 
     template <class... StorageArguments>
-    basic_ring(starting_at start, Waiter&& waiter, StorageArguments... arguments)
+    basic_ring(starting_at start, const Waiter& waiter, StorageArguments... arguments)
         : control_{start.cursor},
           storage_{arguments...},
-          data_waiter_{waiter},
-          space_waiter_{std::move(waiter)},
+          data_point_{waiter},
+          space_point_{waiter},
           producer_claim_{start.cursor},
           consumer_claim_{start.cursor} {}
 
@@ -115,8 +135,9 @@ private:
 
     control<Platform> control_;
     Storage storage_;
-    [[no_unique_address]] Waiter data_waiter_;
-    [[no_unique_address]] Waiter space_waiter_;
+    // Private to the process: where the consumer waits for data, and the producer for space.
+    [[no_unique_address]] point_type data_point_;
+    [[no_unique_address]] point_type space_point_;
     detail::claim<Platform> producer_claim_;
     detail::claim<Platform> consumer_claim_;
 };

@@ -7,6 +7,8 @@ using namespace ferrule;
 
 using bytes = heap_ring<std::byte, waiter::never>;
 using numbers = heap_ring<std::uint64_t, waiter::never>;
+using wakeable = heap_ring<std::uint64_t, waiter::futex<futex_scope::process_private, barrier::asymmetric>>;
+using fenced = heap_ring<std::uint64_t, waiter::futex<futex_scope::process_private, barrier::symmetric>>;
 
 }  // namespace
 
@@ -27,7 +29,13 @@ extern "C" {
 [[gnu::flatten]] void hot_commit(bytes::producer_type::grant_type& grant, std::size_t n) { grant.commit(n); }
 [[gnu::flatten]] void hot_release(bytes::consumer_type::grant_type& grant, std::size_t n) { grant.release(n); }
 
+// A consumer that may sleep costs a push one more load and a comparison, where the kernel knows membarrier.
+[[gnu::flatten]] bool hot_push_to_wakeable(wakeable::producer_type& tx, std::uint64_t value) {
+    return tx.try_push(value);
+}
+
 // Must be found guilty, or the test sees nothing.
+[[gnu::flatten]] bool guilty_fence(fenced::producer_type& tx, std::uint64_t value) { return tx.try_push(value); }
 [[gnu::flatten]] void guilty_lock(numbers::producer_type& tx, std::atomic<int>& word) {
     if (tx.try_push(1)) {
         word.fetch_add(1);

@@ -16,11 +16,11 @@ static_assert(sizeof(bytes::consumer_type) == 128 && alignof(bytes::consumer_typ
 static_assert(sizeof(unguarded) == 128 && alignof(unguarded) == 128);
 static_assert(sizeof(locked) == 128 && alignof(locked) == 128);
 
-static_assert(sizeof(control<detail::native>) == 256);
+static_assert(sizeof(control<detail::native>) == 512);
 // Two announcements, then the process's own part: storage, claims. Policies without state take no room.
-static_assert(sizeof(bytes) == 256 + 128);
-static_assert(sizeof(heap_ring<std::byte, waiter::never>) == 256 + 128);
-static_assert(sizeof(inline_ring<std::byte, 128>) == 256 + 128 + 128);
+static_assert(sizeof(bytes) == 512 + 128);
+static_assert(sizeof(heap_ring<std::byte, waiter::never>) == 512 + 128);
+static_assert(sizeof(inline_ring<std::byte, 128>) == 512 + 128 + 128);
 
 }  // namespace
 

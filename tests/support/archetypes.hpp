@@ -38,6 +38,7 @@ struct holds_back {
 };
 
 struct open_guard {
+    static constexpr bool many_threads = false;
     template <class Platform>
     struct state {
         using token = int;
@@ -48,20 +49,41 @@ struct open_guard {
     };
 };
 
+struct plain_barrier {
+    template <class Platform>
+    struct state {
+        void light() noexcept { Platform::full_fence(); }
+        bool heavy() noexcept {
+            Platform::full_fence();
+            return true;
+        }
+    };
+};
+
 /// Looks once a round, and leaves the rest to park().
 struct patient {
     static constexpr bool can_wait = true;
-    template <class Platform, class Look>
-    polled poll(Look&& look, std::uint64_t want, std::chrono::steady_clock::time_point deadline) noexcept {
-        if (look() >= want) {
-            return polled::enough;
-        }
-        return Platform::now() >= deadline ? polled::expired : polled::spent;
-    }
+    static constexpr bool must_be_woken = false;
+    static constexpr bool wakes_everybody = true;
+    using barrier = plain_barrier;
+
     template <class Platform>
-    void park(std::chrono::steady_clock::time_point) noexcept {
-        Platform::yield();
-    }
+    struct point {
+        explicit point(const patient&) noexcept {}
+        template <class Look>
+        polled poll(Look&& look, std::uint64_t want, std::chrono::steady_clock::time_point deadline) noexcept {
+            if (look() >= want) {
+                return polled::enough;
+            }
+            return Platform::now() >= deadline ? polled::expired : polled::spent;
+        }
+        template <class Word>
+        void park(const Word&, std::uint32_t, std::chrono::steady_clock::time_point) noexcept {
+            Platform::yield();
+        }
+        template <class Word>
+        void unpark(const Word&) noexcept {}
+    };
 };
 
 static_assert(storage_policy<plain_storage<int, 4>>);

@@ -60,6 +60,9 @@ struct scripted : ferrule::detail::native {
             return value_.exchange(value, order);
         }
 
+        /// The value, without a step of the script.
+        [[nodiscard]] T peek() const noexcept { return value_.load(std::memory_order_relaxed); }
+
     private:
         std::uint64_t step(access_kind kind, std::memory_order order, T value) const {
             if (current == nullptr) {
@@ -74,14 +77,32 @@ struct scripted : ferrule::detail::native {
         std::atomic<T> value_{};
     };
 
+    /// What happens while this thread sleeps: the script's other thread acts, or nothing does.
+    static void futex_wait(const atomic<std::uint32_t>& word, std::uint32_t seen,
+                           std::chrono::steady_clock::time_point deadline, futex_scope) {
+        ++sleeps;
+        if (word.peek() == seen && while_asleep) {
+            while_asleep(deadline);
+        }
+    }
+    static void futex_wake(const atomic<std::uint32_t>&, futex_scope) noexcept { ++wakes; }
+    static std::chrono::nanoseconds park_cost() noexcept { return std::chrono::microseconds{100}; }
+
     /// A clock that only a test moves.
     static std::chrono::steady_clock::time_point now() noexcept { return time; }
-    static void yield() noexcept { ++yields; }
+    static void yield() noexcept {
+        ++yields;
+        time += yield_takes;
+    }
 
     static inline script current = nullptr;
     static inline std::size_t count = 0;
     static inline std::chrono::steady_clock::time_point time{};
     static inline std::size_t yields = 0;
+    static inline std::chrono::nanoseconds yield_takes{0};
+    static inline std::function<void(std::chrono::steady_clock::time_point deadline)> while_asleep = nullptr;
+    static inline std::size_t sleeps = 0;
+    static inline std::size_t wakes = 0;
 };
 
 }  // namespace ferrule::test

@@ -1,4 +1,4 @@
-// Two rings in this process, one for each direction, with default policies.
+// Two rings in this process, one for each direction, with the waiter of choice.
 #pragma once
 
 #include <cstddef>
@@ -10,18 +10,20 @@
 
 namespace ferrule::bench {
 
+template <class Waiter>
 struct heap_ring_path {
-    static constexpr const char* name = "heap ring";
+    static constexpr const char* name = "ring";
     static constexpr std::size_t capacity = 256 * 1024;
 
+    using ring_type = heap_ring<std::byte, Waiter>;
     struct rings {
-        heap_ring<> there{capacity};
-        heap_ring<> back{capacity};
+        ring_type there{capacity};
+        ring_type back{capacity};
     };
 
     class end {
     public:
-        end(std::shared_ptr<rings> shared, heap_ring<>& out, heap_ring<>& in)
+        end(std::shared_ptr<rings> shared, ring_type& out, ring_type& in)
             : shared_{std::move(shared)}, tx_{out.claim_producer()}, rx_{in.claim_consumer()} {}
 
         void send(std::span<const std::byte> bytes) {
@@ -49,14 +51,23 @@ struct heap_ring_path {
 
     private:
         std::shared_ptr<rings> shared_;  // First: outlives the ends.
-        heap_ring<>::producer_type tx_;
-        heap_ring<>::consumer_type rx_;
+        typename ring_type::producer_type tx_;
+        typename ring_type::consumer_type rx_;
     };
 
     [[nodiscard]] static std::pair<end, end> connect() {
         auto shared = std::make_shared<rings>();
         return {end{shared, shared->there, shared->back}, end{shared, shared->back, shared->there}};
     }
+};
+
+/// As users get it: spin for what a sleep would cost, then sleep.
+struct default_ring : heap_ring_path<default_waiter> {
+    static constexpr const char* name = "ring";
+};
+/// Never spins: what a wake costs.
+struct parked_ring : heap_ring_path<waiter::futex<>> {
+    static constexpr const char* name = "ring, parked";
 };
 
 }  // namespace ferrule::bench

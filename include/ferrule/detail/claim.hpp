@@ -13,6 +13,7 @@ namespace ferrule::inline v0::detail {
 struct end_memory {
     std::uint64_t own;           ///< How far this end has come.
     std::uint64_t limit;         ///< How far it knew it could go.
+    std::uint32_t wakes{0};      ///< How often it has woken its peer.
     status verdict{status::ok};  ///< Final state, if it has reached one.
 };
 

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <bit>
+#include <cerrno>
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <new>
 #include <stdexcept>
+#include <system_error>
 
 namespace ferrule::inline v0::detail {
 
@@ -32,6 +34,15 @@ namespace ferrule::inline v0::detail {
     throw std::bad_alloc{};
 #else
     misuse("out of memory");
+#endif
+}
+
+/// Throws std::system_error with the current errno; prints and aborts where exceptions are off. Never returns.
+[[noreturn, gnu::cold, gnu::noinline]] inline void system_failure(const char* call) {
+#if defined(__cpp_exceptions)
+    throw std::system_error{errno, std::generic_category(), call};
+#else
+    misuse(call);
 #endif
 }
 

@@ -1,10 +1,11 @@
 // Two calls that overlap in one end are a bug of the caller's: say so and stop, before the ring is damaged further.
 //
-// The word counts: even = nobody inside, odd = a call is running. A call remembers the value it set; if the word is
-// odd on the way in, or not that value on the way out, another call was in here meanwhile. Plain loads and stores, so
-// it costs two of each and no locked instruction. Two calls that overlap for less time than a store takes to become
-// visible can slip through once; a program that does it habitually is caught. Handing an end to another thread is
-// legal, with whatever synchronises the hand-over.
+// A call marks the end as its thread's on the way in and takes the mark away on the way out; finding another's mark is
+// an overlap. Marks alone are not enough: a thread sees its own store before anyone else does, so two short calls could
+// each find nothing but their own for ever. Hence the end also remembers its owner, the thread that called it last.
+// The owner pays two loads, a store and a load per call, and no locked instruction; another thread takes ownership
+// first, with a heavy fence, after which the two cannot both have missed each other. Handing an end to another thread
+// is legal, with whatever synchronises the hand-over, and costs that fence once.
 #pragma once
 
 #include <atomic>
@@ -15,35 +16,55 @@
 namespace ferrule::inline v0::guard {
 
 struct checked {
+    static constexpr bool many_threads = false;
+
     template <class Platform>
     class state {
     public:
-        using token = std::uint32_t;
+        using token = std::uintptr_t;
 
         [[nodiscard]] token enter() noexcept {
-            // Relaxed, hint: a detector, not a lock; checked again in leave().
-            const token before = calls_.load(std::memory_order_relaxed);
-            if ((before & 1U) != 0) [[unlikely]] {
+            const token me = Platform::thread_id();
+            // Relaxed throughout: a detector, not a lock. The order of the mark and the ownership is what matters.
+            if (inside_.load(std::memory_order_relaxed) != 0) [[unlikely]] {
                 overlap();
             }
-            calls_.store(before + 1, std::memory_order_relaxed);
-            return before + 1;
+            inside_.store(me, std::memory_order_relaxed);
+            // Pairs with the heavy fence in take_ownership(): without it this call could read that it still owns the
+            // end before the other thread can see the mark.
+            Platform::light_fence();
+            if (owner_.load(std::memory_order_relaxed) != me) [[unlikely]] {
+                take_ownership(me);
+            }
+            return me;
         }
-        void leave(token mine) noexcept {
-            if (calls_.load(std::memory_order_relaxed) != mine) [[unlikely]] {
+        void leave(token me) noexcept {
+            if (inside_.load(std::memory_order_relaxed) != me) [[unlikely]] {
                 overlap();
             }
-            calls_.store(mine + 1, std::memory_order_relaxed);
+            inside_.store(0, std::memory_order_relaxed);
         }
         static constexpr void idle() noexcept {}
         static constexpr void resume() noexcept {}
 
     private:
-        [[noreturn]] static void overlap() noexcept {
+        [[gnu::noinline]] void take_ownership(token me) noexcept {
+            const bool first = owner_.exchange(me, std::memory_order_relaxed) == 0;
+            Platform::full_fence();
+            if (!first && Platform::has_heavy_fence()) {
+                (void)Platform::heavy_fence();
+            }
+            if (inside_.load(std::memory_order_relaxed) != me) {
+                overlap();
+            }
+        }
+
+        [[noreturn, gnu::noinline, gnu::cold]] static void overlap() noexcept {
             detail::misuse("two calls overlap in one end; give each end to one thread at a time, or use guard::locked");
         }
 
-        typename Platform::template atomic<std::uint32_t> calls_{0};
+        typename Platform::template atomic<std::uintptr_t> inside_{0};  // Who is in a call; 0 = nobody.
+        typename Platform::template atomic<std::uintptr_t> owner_{0};   // Who called last; 0 = nobody yet.
     };
 };
 

@@ -5,6 +5,8 @@
 namespace ferrule::inline v0::guard {
 
 struct locked {
+    static constexpr bool many_threads = true;
+
     template <class Platform>
     class state {
     public:

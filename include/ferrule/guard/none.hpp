@@ -4,6 +4,8 @@
 namespace ferrule::inline v0::guard {
 
 struct none {
+    static constexpr bool many_threads = false;
+
     template <class Platform>
     struct state {
         struct token {};

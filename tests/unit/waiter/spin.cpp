@@ -25,8 +25,10 @@ struct look_counter {
     int looks = 0;
 };
 
+using point = waiter::spin<100>::point<scripted>;
+
 polled poll_until(look_counter& look, std::chrono::steady_clock::time_point deadline) {
-    return waiter::spin<100>{}.poll<scripted>(look, 1, deadline);
+    return point{{}}.poll(look, 1, deadline);
 }
 
 }  // namespace
@@ -59,6 +61,45 @@ TEST_CASE("spin: a used-up budget is reported, so that the processor can be give
 
 TEST_CASE("spin: parking yields once and ends by itself") {
     const auto before = scripted::yields;
-    waiter::spin<>{}.park<scripted>(no_deadline);
+    const scripted::atomic<std::uint32_t> word{0};
+    point::park(word, 0, no_deadline);
     CHECK(scripted::yields == before + 1);
+}
+
+TEST_CASE("spin: the budget is what was asked for, what a sleep costs if nothing was, and never beyond the cap") {
+    CHECK(waiter::spin<7>::point<scripted>{{}}.budget() == 7us);
+    CHECK(waiter::spin<>::point<scripted>{{}}.budget() == scripted::park_cost());
+    CHECK(waiter::spin<4'000'000>::point<scripted>{{}}.budget() == waiter::spin<>::longest);
+}
+
+TEST_CASE("spin: when a yield shows that somebody needs the processor, the budget counts as spent, for a while") {
+    point p{{}};
+    look_counter look{.finds_at = 1'000'000};
+    scripted::yield_takes = 1ms;
+    CHECK(p.poll(look, 1, no_deadline) == polled::spent);
+    const int looks = look.looks;
+    CHECK(looks <= 200);
+    scripted::yield_takes = 0ns;
+    CHECK(p.poll(look, 1, no_deadline) == polled::spent);
+    CHECK(look.looks == looks + 1);
+    int polls = 0;
+    for (int before = 0; look.looks - before != 0 && polls != 1000; ++polls) {
+        before = look.looks;
+        look.step = 1us;
+        (void)p.poll(look, 1, no_deadline);
+        if (look.looks - before > 1) {
+            break;
+        }
+    }
+    CHECK(polls < 1000);
+}
+
+TEST_CASE("spin: lingers for more where a small amount came at once, and not where it was long in coming") {
+    point p{{}};
+    look_counter flowing{.finds_at = 3};
+    CHECK(p.poll(flowing, 1, no_deadline) == polled::enough);
+    CHECK(flowing.looks == 4);
+    look_counter slow{.finds_at = 30};
+    CHECK(p.poll(slow, 1, no_deadline) == polled::enough);
+    CHECK(slow.looks == 30);
 }
