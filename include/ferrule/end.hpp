@@ -161,12 +161,18 @@ public:
     /// nothing asked, if that is so already: then the caller should go on instead of waiting.
     [[nodiscard]] bool arm(std::size_t min) noexcept requires pollable_point<typename Ring::point_type> {
         const in_call in{guard_};
+        if (min > capacity()) {
+            refuse_too_large();
+            return false;
+        }
         require_claimed();
         publish_pending();
         Role::my_point(*ring_).drain();
-        announce(own_ + min - Role::lead(capacity()), own_ + min - Role::lead(capacity()));
+        const std::uint64_t position = own_ + min - Role::lead(capacity());
+        announce(position, position);
+        // WKs ↔ WKp (wake_peer_if_due, close).
         (void)barrier_.heavy();
-        if (min > capacity() || look() >= min || over(min)) {
+        if (look() >= min || over(min)) {
             withdraw();
             return false;
         }
@@ -493,6 +499,7 @@ private:
             return;
         }
         publish_pending();
+        withdraw();  // It may have been armed, and the peer must not take the next claimant for a sleeper.
         auto& claim = Role::claim(*ring_);
         claim.memory = {own_, limit_, wakes_, verdict_};
         ring_ = nullptr;

@@ -51,6 +51,21 @@ TEST_CASE("eventfd: an armed end is woken through its descriptor, once what it a
     CHECK_FALSE(rx.arm(4));  // And nothing more will come.
 }
 
+TEST_CASE("eventfd: an end that dies armed leaves no announcement behind") {
+    heap_ring<int, waiter::eventfd> ring{8};
+    auto tx = ring.claim_producer();
+    {
+        auto rx = ring.claim_consumer();
+        CHECK(rx.arm(8));
+    }
+    CHECK(tx.try_push(1));
+    auto rx = ring.claim_consumer();
+    // Were it taken for a sleeper that needs eight, this wait for eight would be a stall.
+    CHECK(tx.wait_writable(8, std::chrono::steady_clock::now() + std::chrono::milliseconds{5}) == status::timed_out);
+    CHECK_FALSE(rx.arm(9));
+    CHECK(rx.state() == status::too_large);
+}
+
 TEST_CASE("eventfd: an end that was not armed is left alone") {
     heap_ring<int, waiter::eventfd> ring{8};
     auto tx = ring.claim_producer();
