@@ -36,7 +36,9 @@ auto ends_of(scripted_ring& ring) {
 
 TEST_CASE("futex: publishing to a consumer that is awake makes no system call") {
     scripted_ring ring{8};
-    auto [tx, rx] = ends_of(ring);
+    auto ends = ends_of(ring);
+    auto& tx = ends.first;
+    auto& rx = ends.second;
     scripted::wakes = 0;
     for (int i = 0; i != 100; ++i) {
         CHECK(tx.try_push(i));
@@ -49,7 +51,9 @@ TEST_CASE("futex: publishing to a consumer that is awake makes no system call") 
 TEST_CASE("futex: a sleeper is woken once, by the publication that completes what it asked for") {
     for (const std::uint64_t start : {std::uint64_t{0}, ~std::uint64_t{0} - 2}) {
         scripted_ring ring{8, {}, starting_at{start}};
-        auto [tx, rx] = ends_of(ring);
+        auto ends = ends_of(ring);
+        auto& tx = ends.first;
+        auto& rx = ends.second;
         std::size_t wakes_before_the_third = 99;
         const asleep script{[&](auto) {
             CHECK(tx.try_push(1));
@@ -69,7 +73,9 @@ TEST_CASE("futex: a sleeper is woken once, by the publication that completes wha
 
 TEST_CASE("futex: a close wakes a sleeper whatever it asked for") {
     scripted_ring ring{8};
-    auto [tx, rx] = ends_of(ring);
+    auto ends = ends_of(ring);
+    auto& tx = ends.first;
+    auto& rx = ends.second;
     const asleep script{[&](auto) { tx.close(); }};
     CHECK(rx.wait_readable(3, no_deadline) == status::closed);
     CHECK(scripted::wakes == 1);
@@ -77,7 +83,9 @@ TEST_CASE("futex: a close wakes a sleeper whatever it asked for") {
 
 TEST_CASE("futex: a blocked writer is woken once per half ring") {
     scripted_ring ring{8};
-    auto [tx, rx] = ends_of(ring);
+    auto ends = ends_of(ring);
+    auto& tx = ends.first;
+    auto& rx = ends.second;
     while (tx.try_push(0)) {
     }
     std::size_t wakes_before_half = 99;
@@ -96,7 +104,9 @@ TEST_CASE("futex: a blocked writer is woken once per half ring") {
 
 TEST_CASE("futex: a writer whose reader took little and went away gets that little after a moment") {
     scripted_ring ring{8};
-    auto [tx, rx] = ends_of(ring);
+    auto ends = ends_of(ring);
+    auto& tx = ends.first;
+    auto& rx = ends.second;
     while (tx.try_push(0)) {
     }
     const asleep script{[&](auto deadline) {
@@ -110,7 +120,9 @@ TEST_CASE("futex: a writer whose reader took little and went away gets that litt
 
 TEST_CASE("futex: a writer that slept a moment in vain sleeps for exactly what it needs, without end") {
     scripted_ring ring{8};
-    auto [tx, rx] = ends_of(ring);
+    auto ends = ends_of(ring);
+    auto& tx = ends.first;
+    auto& rx = ends.second;
     while (tx.try_push(0)) {
     }
     int nap = 0;
@@ -130,7 +142,9 @@ TEST_CASE("futex: a writer that slept a moment in vain sleeps for exactly what i
 TEST_CASE("futex: a reader about to sleep wakes a writer that sleeps for convenience, whatever it hoped for") {
     // The writer waits for half of the ring, the reader took one less and waits for more than there is.
     scripted_ring ring{16};
-    auto [tx, rx] = ends_of(ring);
+    auto ends = ends_of(ring);
+    auto& tx = ends.first;
+    auto& rx = ends.second;
     while (tx.try_push(0)) {
     }
     bool writer_sleeps = false;
@@ -154,7 +168,9 @@ TEST_CASE("futex: a reader about to sleep wakes a writer that sleeps for conveni
 
 TEST_CASE("futex: two waits that can never both be served: the later one is told, and nobody sleeps on") {
     scripted_ring ring{16};
-    auto [tx, rx] = ends_of(ring);
+    auto ends = ends_of(ring);
+    auto& tx = ends.first;
+    auto& rx = ends.second;
     for (int i = 0; i != 9; ++i) {
         CHECK(tx.try_push(i));
     }
@@ -170,7 +186,9 @@ TEST_CASE("futex: two waits that can never both be served: the later one is told
 
 TEST_CASE("futex: a wake that comes before the sleep ends it") {
     scripted_ring ring{8};
-    auto [tx, rx] = ends_of(ring);
+    auto ends = ends_of(ring);
+    auto& tx = ends.first;
+    auto& rx = ends.second;
     // The producer publishes at every point of the consumer's way to sleep; wherever that is, the consumer either sees
     // it, or finds the word changed and does not sleep.
     bool pushed = false;
@@ -191,7 +209,9 @@ TEST_CASE("futex: a wake that comes before the sleep ends it") {
 
 TEST_CASE("futex: the announcement is withdrawn after a wait that timed out") {
     scripted_ring ring{8};
-    auto [tx, rx] = ends_of(ring);
+    auto ends = ends_of(ring);
+    auto& tx = ends.first;
+    auto& rx = ends.second;
     const asleep script{[&](auto deadline) { scripted::time = deadline; }};
     CHECK(rx.wait_readable(1, scripted::time + 1ms) == status::timed_out);
     CHECK(tx.try_push(1));
