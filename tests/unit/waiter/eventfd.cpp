@@ -126,7 +126,14 @@ TEST_CASE("eventfd: a stream through epoll, level-triggered, arrives whole") {
     CHECK(next == total);
 }
 
-TEST_CASE("eventfd: no descriptor to be had is an error of the ring's constructor, and leaks none") {
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool needs_descriptors_itself = true;  // UBSan, which comes with it here, opens a pipe to check an object.
+#else
+constexpr bool needs_descriptors_itself = false;
+#endif
+
+TEST_CASE("eventfd: no descriptor to be had is an error of the ring's constructor, and leaks none" *
+          doctest::skip(needs_descriptors_itself)) {
     ::rlimit before{};
     REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
     const int lowest_free = ::dup(0);
