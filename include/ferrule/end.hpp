@@ -425,7 +425,13 @@ private:
         status outcome = status::ok;
         if (look() < want && !over(want)) {
             outcome = rouse_peer();
-            if (outcome == status::ok) {
+            if (outcome == status::stalled) {
+                // The peer may have served us since that look, and then gone to sleep itself: that is no stall.
+                (void)barrier_.heavy();
+                if (look() >= want || over(want)) {
+                    outcome = status::ok;
+                }
+            } else {
                 // A peer that reads a little and then does something else would leave us waiting for half a ring:
                 // wait for the convenient amount for a moment, then for the exact one. Without a barrier, look often.
                 const bool exactly = hoped_for == want && fenced;

@@ -49,10 +49,9 @@ struct checked {
 
     private:
         [[gnu::noinline]] void take_ownership(token me) noexcept {
-            const bool first = owner_.exchange(me, std::memory_order_relaxed) == 0;
-            Platform::full_fence();
-            if (!first && Platform::has_heavy_fence()) {
-                (void)Platform::heavy_fence();
+            const bool from_another = owner_.exchange(me, std::memory_order_relaxed) != 0;
+            if (from_another && !(Platform::has_heavy_fence() && Platform::heavy_fence())) {
+                Platform::full_fence();  // The best that can be done without one.
             }
             if (inside_.load(std::memory_order_relaxed) != me) {
                 overlap();

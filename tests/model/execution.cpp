@@ -1,0 +1,455 @@
+#include "execution.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+namespace ferrule::model {
+namespace {
+
+constexpr unsigned most_steps = 500;
+constexpr unsigned most_idle_pauses = 10000;
+
+execution* under_way = nullptr;
+
+constexpr thread_set only(unsigned thread) noexcept { return thread_set{1} << thread; }
+
+}  // namespace
+
+execution& here() noexcept {
+    if (under_way == nullptr) {
+        std::abort();  // The modelled platform was used outside of a modelled program.
+    }
+    return *under_way;
+}
+
+execution::execution(program& subject, search& choices, sites& orders, hazards may_happen)
+    : program_{subject},
+      search_{choices},
+      sites_{orders},
+      hazards_{may_happen},
+      outside_{subject.threads()},
+      self_{outside_} {
+    if (outside_ >= max_threads) {
+        std::abort();
+    }
+    for (unsigned i = 0; i != outside_; ++i) {
+        fibers_.push_back(std::make_unique<fiber>(&execution::body, this, i));
+    }
+}
+
+void execution::body(void* self, unsigned index) {
+    auto& of = *static_cast<execution*>(self);
+    of.program_.run(index);
+    of.threads_[index].now = phase::gone;
+}
+
+ending execution::run() {
+    under_way = this;
+    prepare();
+    program_.begin();
+    schedule();
+    if (!stopped()) {
+        finish();
+    }
+    under_way = nullptr;
+    if (!failure_.empty()) {
+        return ending::failed;
+    }
+    return redundant_ ? ending::redundant : ending::complete;
+}
+
+void execution::prepare() {
+    self_ = outside_;
+    search_.begin();
+    memory_.reset(outside_ + 1);
+    plain_.reset();
+    for (unsigned i = 0; i <= outside_; ++i) {
+        thread& one = threads_[i];
+        one.now = phase::ready;
+        one.needs_free = nullptr;
+        one.released = false;
+        one.idle_pauses = 0;
+        one.looks.clear();
+        one.earlier_looks.clear();
+        one.only_looked = true;
+        deaths_[i] = (hazards_.may_crash & only(i)) != 0 ? memory_.create(0) : nowhere;
+    }
+    taken_ = 0;
+    crashed_ = false;
+    spurious_left_ = hazards_.spurious_wakes;
+    time_ = {};
+    redundant_ = false;
+    was_stopped_ = false;
+    failure_.clear();
+}
+
+void execution::schedule() {
+    for (unsigned i = 0; i != outside_ && !stopped(); ++i) {
+        memory_.follow(i, outside_);
+        enter(i, true);
+    }
+    while (!stopped() && !everybody_gone()) {
+        const thread_set ready = able();
+        if (ready == 0) {
+            fail("everybody waits: deadlock or lost wakeup");
+            return;
+        }
+        if (++taken_ > most_steps) {
+            fail("no end in sight: a loop that never waits");
+            return;
+        }
+        const unsigned turn = search_.pick_thread(ready | able_by_accident(), steps_);
+        if (turn == nobody) {
+            redundant_ = true;
+            return;
+        }
+        enter(turn, false);
+        run_released();
+    }
+}
+
+void execution::finish() {
+    for (unsigned i = 0; i != outside_; ++i) {
+        memory_.follow(outside_, i);
+    }
+    program_.end(!crashed_);
+}
+
+void execution::enter(unsigned index, bool begin) {
+    self_ = index;
+    if (begin) {
+        fibers_[index]->start();
+    } else {
+        fibers_[index]->resume();
+    }
+    self_ = outside_;
+}
+
+void execution::run_released() {
+    for (unsigned i = 0; i != outside_ && !stopped(); ++i) {
+        if (std::exchange(threads_[i].released, false)) {
+            threads_[i].now = phase::ready;
+            enter(i, false);
+        }
+    }
+}
+
+thread_set execution::able() const noexcept {
+    thread_set set = 0;
+    for (unsigned i = 0; i != outside_; ++i) {
+        const thread& one = threads_[i];
+        const bool ready = one.now == phase::ready && (one.needs_free == nullptr || !*one.needs_free);
+        const bool expires = one.now == phase::parked && hazards_.timeouts && one.deadline != time_point::max();
+        set |= ready || expires ? only(i) : 0;
+    }
+    return set;
+}
+
+thread_set execution::able_by_accident() const noexcept {
+    thread_set set = 0;
+    for (unsigned i = 0; i != outside_ && spurious_left_ != 0; ++i) {
+        set |= threads_[i].now == phase::parked ? only(i) : 0;
+    }
+    return set;
+}
+
+bool execution::everybody_gone() const noexcept {
+    return std::all_of(threads_.begin(), threads_.begin() + outside_,
+                       [](const thread& one) { return one.now == phase::gone; });
+}
+
+void execution::stay_out() {
+    while (true) {
+        fibers_[self_]->leave();
+    }
+}
+
+void execution::step(operation next) {
+    if (!inside()) {
+        return;
+    }
+    const bool visible = next.does == effect::writes || next.agrees || next.on_everybody;
+    if (visible && !crashed_) {
+        next.death = deaths_[self_];
+    }
+    steps_[self_] = next;
+    fibers_[self_]->leave();
+    maybe_crash(next);
+}
+
+// A thread that only looks changes nothing, so crashing before a look is crashing before whatever it stores next.
+void execution::maybe_crash(const operation& next) {
+    if (next.death != nowhere && !crashed_ && search_.pick(2) == 1) {
+        crash();
+    }
+}
+
+void execution::crash() {
+    crashed_ = true;
+    if (trace_ != nullptr) {
+        trace_->push_back(std::string{"  "} + static_cast<char>('A' + static_cast<char>(self_)) + " crashes");
+    }
+    // Whoever learns of the death, from the kernel, also sees everything that came before it.
+    memory_.store(self_, deaths_[self_], 1, 0, std::memory_order_release);
+    stored(deaths_[self_]);
+    threads_[self_].now = phase::gone;
+    stay_out();
+}
+
+void execution::fail(const char* what) {
+    if (failure_.empty()) {
+        failure_ = what;
+    }
+    if (inside()) {
+        stay_out();
+    }
+}
+
+void execution::stop() {
+    if (!hazards_.may_stop) {
+        fail("the library stopped the program");
+    }
+    was_stopped_ = true;
+    if (inside()) {
+        stay_out();
+    }
+    std::_Exit(1);  // There is no fiber to leave before and after the threads.
+}
+
+location execution::create(std::uint64_t value) {
+    const location made = memory_.create(value);
+    if (made == nowhere) {
+        std::abort();  // Raise max_locations.
+    }
+    return made;
+}
+
+std::uint64_t execution::load(location where, std::memory_order order, const source& at) {
+    step({"load", where, effect::reads, order == std::memory_order_seq_cst});
+    if (!inside()) {
+        return memory_.load(self_, where, 0, order);
+    }
+    order = sites_.order_at(site_kind::load, order, at);
+    if (order == std::memory_order_seq_cst) {
+        memory_.fence(self_, order);
+    }
+    const std::uint64_t value = memory_.load(self_, where, search_.pick(memory_.readable(self_, where)), order);
+    threads_[self_].looks.push_back({where, memory_.seen(self_, where)});
+    note("load", where, value, order, at);
+    return value;
+}
+
+void execution::store(location where, std::uint64_t value, std::memory_order order, const source& at) {
+    step({"store", where, effect::writes, order == std::memory_order_seq_cst});
+    if (!inside()) {
+        memory_.store(self_, where, value, 0, order);
+        return;
+    }
+    order = sites_.order_at(site_kind::store, order, at);
+    if (order == std::memory_order_seq_cst) {
+        memory_.fence(self_, order);
+    }
+    wrote_something();
+    memory_.store(self_, where, value, search_.pick(memory_.places(self_, where)), order);
+    note("store", where, value, order, at);
+    stored(where);
+}
+
+std::uint64_t execution::exchange(location where, std::uint64_t value, std::memory_order order, const source& at) {
+    step({"exchange", where, effect::writes, order == std::memory_order_seq_cst});
+    if (!inside()) {
+        return memory_.exchange(self_, where, value, 0, order);
+    }
+    order = sites_.order_at(site_kind::exchange, order, at);
+    if (order == std::memory_order_seq_cst) {
+        memory_.fence(self_, order);
+    }
+    wrote_something();
+    const unsigned choice = search_.pick(memory_.places(self_, where));
+    const std::uint64_t before = memory_.exchange(self_, where, value, choice, order);
+    note("exchange", where, value, order, at);
+    stored(where);
+    return before;
+}
+
+void execution::fence(std::memory_order order, const source& at) {
+    // Only sequentially consistent fences have anything to do with other threads.
+    const bool agrees = order == std::memory_order_seq_cst;
+    if (agrees) {
+        step({"fence", nowhere, effect::none, agrees});
+    }
+    if (inside()) {
+        order = sites_.order_at(site_kind::fence, order, at);
+        wrote_something();
+    }
+    memory_.fence(self_, order);
+    note("fence", nowhere, 0, order, at);
+}
+
+void execution::heavy_fence(const source& at) {
+    operation next{"heavy fence"};
+    next.on_everybody = true;
+    step(next);
+    auto order = std::memory_order_seq_cst;
+    if (inside()) {
+        order = sites_.order_at(site_kind::heavy_fence, order, at);
+        wrote_something();
+    }
+    if (order == std::memory_order_seq_cst) {
+        memory_.fence_everybody(self_);
+    } else {
+        memory_.fence(self_, std::memory_order_seq_cst);  // What is left of it is the caller's own fence.
+    }
+    note("heavy fence", nowhere, 0, order, at);
+}
+
+void execution::light_fence(const source& at) {
+    if (inside()) {
+        (void)sites_.order_at(site_kind::light_fence, std::memory_order_seq_cst, at);
+    }
+}
+
+void execution::lock(location where, bool& held, view& knowledge) {
+    if (inside()) {
+        threads_[self_].needs_free = &held;
+        step({"lock", where, effect::writes});
+        threads_[self_].needs_free = nullptr;
+        wrote_something();
+    }
+    held = true;
+    memory_.take_from(knowledge, self_);
+}
+
+void execution::unlock(location where, bool& held, view& knowledge) {
+    step({"unlock", where, effect::writes});
+    held = false;
+    memory_.leave_to(knowledge, self_);
+}
+
+bool execution::anything_newer(const thread& of) const noexcept {
+    return std::any_of(of.looks.begin(), of.looks.end(),
+                       [this](const look& one) { return memory_.newest(one.where) > one.at; });
+}
+
+// Whoever paused after looking at this location has something new to see.
+void execution::stored(location where) {
+    for (unsigned i = 0; i != outside_; ++i) {
+        thread& one = threads_[i];
+        const bool looked =
+            std::any_of(one.looks.begin(), one.looks.end(), [where](const look& l) { return l.where == where; });
+        one.released = one.released || (one.now == phase::pausing && looked && anything_newer(one));
+    }
+}
+
+void execution::pause() {
+    if (!inside()) {
+        return;
+    }
+    thread& self = threads_[self_];
+    if (self.looks.empty()) {
+        if (++self.idle_pauses > most_idle_pauses) {
+            fail("a loop that pauses and never looks");
+        }
+        return;
+    }
+    self.idle_pauses = 0;
+    prune_idle_round();
+    if (!anything_newer(self)) {
+        self.now = phase::pausing;
+        fibers_[self_]->leave();
+    }
+    begin_round();
+}
+
+// A round that saw exactly what the last one saw changed nothing: the same goes on from the last pause.
+void execution::prune_idle_round() {
+    thread& self = threads_[self_];
+    if (self.only_looked && self.looks == self.earlier_looks) {
+        redundant_ = true;
+        stay_out();
+    }
+}
+
+void execution::begin_round() {
+    thread& self = threads_[self_];
+    self.earlier_looks.swap(self.looks);
+    self.looks.clear();
+    self.only_looked = true;
+}
+
+void execution::futex_wait(location word, std::uint64_t expected, time_point deadline) {
+    step({"futex wait", word, effect::reads, true});
+    memory_.fence(self_, std::memory_order_seq_cst);
+    if (!inside()) {
+        return;
+    }
+    // The kernel reads on the sleeper's processor: whoever was sent away has seen why.
+    if (memory_.load(self_, word, 0, std::memory_order_relaxed) != expected) {
+        prune_idle_round();
+        begin_round();
+        return;
+    }
+    thread& self = threads_[self_];
+    wrote_something();
+    self.asleep_on = word;
+    self.deadline = deadline;
+    self.now = phase::parked;
+    operation alone{"wake by itself", word, effect::writes};
+    alone.from_budget = true;
+    steps_[self_] = alone;
+    note("futex sleeps", word, expected, std::memory_order_seq_cst, source{});
+    fibers_[self_]->leave();
+    if (self.now != phase::parked) {
+        note("woken", word, expected, std::memory_order_seq_cst, source{});
+        return;
+    }
+    self.now = phase::ready;
+    const bool may_expire = hazards_.timeouts && deadline != time_point::max();
+    const bool expired = may_expire && (spurious_left_ == 0 || search_.pick(2) == 0);
+    note(expired ? "deadline" : "woken by nobody", word, expected, std::memory_order_seq_cst, source{});
+    if (expired) {
+        time_ = std::max(time_, deadline);
+    } else {
+        --spurious_left_;
+    }
+}
+
+void execution::futex_wake(location word) {
+    step({"futex wake", word, effect::writes, true});
+    memory_.fence(self_, std::memory_order_seq_cst);
+    note("futex wake", word, 0, std::memory_order_seq_cst, source{});
+    for (unsigned i = 0; i != outside_; ++i) {
+        thread& one = threads_[i];
+        one.released = one.released || (one.now == phase::parked && one.asleep_on == word);
+    }
+}
+
+void execution::touch(const void* address, std::size_t bytes, access kind) {
+    if (const char* const wrong = plain_.touch(address, bytes, kind, self_, memory_.knows(self_), !hazards_.hostile)) {
+        fail(wrong);
+    }
+}
+
+unsigned execution::choose(unsigned count) { return search_.pick(count); }
+
+bool execution::gone(unsigned who, const source& at) {
+    return deaths_[who] != nowhere && load(deaths_[who], std::memory_order_acquire, at) != 0;
+}
+
+void execution::note(const char* what, location where, std::uint64_t value, std::memory_order order, const source& at) {
+    if (trace_ == nullptr || !inside()) {
+        return;
+    }
+    std::string line = "  ";
+    line += static_cast<char>('A' + static_cast<char>(self_));
+    line += std::string{" "} + what;
+    if (where != nowhere) {
+        line += " @" + std::to_string(where) + " = " + std::to_string(static_cast<std::int64_t>(value));
+    }
+    const std::string file = at.file;
+    line += std::string{" "} + name_of(order) + "  " + file.substr(file.rfind('/') + 1) + ":" + std::to_string(at.line);
+    trace_->push_back(line);
+}
+
+}  // namespace ferrule::model
