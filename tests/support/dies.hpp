@@ -1,6 +1,7 @@
 // Runs a piece of code that must stop the program, in a child process, and tells how it went.
 #pragma once
 
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,7 +21,8 @@ template <class Code>
     const ::pid_t child = ::fork();
     REQUIRE(child >= 0);
     if (child == 0) {
-        std::signal(SIGABRT, SIG_DFL);  // NOLINT: doctest's handler would report the child as a failed test.
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // A child that does not die by itself must not outlive the test.
+        std::signal(SIGABRT, SIG_DFL);       // NOLINT: doctest's handler would report the child as a failed test.
         ::dup2(pipe_ends[1], STDERR_FILENO);
         ::close(pipe_ends[0]);
         ::close(pipe_ends[1]);

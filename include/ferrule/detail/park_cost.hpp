@@ -1,4 +1,8 @@
 // What it costs here to fall asleep and be woken, measured once per process: the time that is worth spinning for.
+//
+// A round trip of two sleepers, not half of it: an end whose peer sleeps gets its answer after the peer's wake-up. Were
+// it to give up spinning before, it would sleep too, and so would the peer next time, and so on: two ends that could
+// answer in a microsecond would go on waking each other for ever.
 #pragma once
 
 #include <pthread.h>
@@ -17,7 +21,7 @@ namespace ferrule::inline v0::detail {
 /// Two threads that wake each other in turn, on one word: even, the first one's turn; odd, the second one's.
 class wake_ping_pong {
 public:
-    /// The median cost of one wake, or `otherwise` if no second thread is to be had.
+    /// The median round trip, or `otherwise` if no second thread is to be had.
     [[nodiscard]] static std::chrono::nanoseconds measure(std::chrono::nanoseconds otherwise) noexcept {
         wake_ping_pong game;
         ::sigset_t all;
@@ -39,7 +43,7 @@ public:
         }
         ::pthread_join(thread, nullptr);
         std::nth_element(trips.begin(), trips.begin() + rounds / 2, trips.end());
-        return trips[rounds / 2] / 2;
+        return trips[rounds / 2];
     }
 
 private:
@@ -66,12 +70,12 @@ private:
     std::atomic<std::uint32_t> turn_{0};
 };
 
-/// Between 2 and 50 microseconds, whatever the measurement says: a machine that was busy just then must not decide that
-/// this process spins for ever.
+/// Between 5 and 100 microseconds, whatever the measurement says: a machine that was busy just then must not decide
+/// that this process spins for ever.
 [[nodiscard]] inline std::chrono::nanoseconds park_cost() noexcept {
     using std::chrono::microseconds;
     static const std::chrono::nanoseconds cost = std::clamp<std::chrono::nanoseconds>(
-        wake_ping_pong::measure(microseconds{20}), microseconds{2}, microseconds{50});
+        wake_ping_pong::measure(microseconds{50}), microseconds{5}, microseconds{100});
     return cost;
 }
 

@@ -84,7 +84,7 @@ struct spin {
         static constexpr std::uint32_t looks_per_yield = 128;
         // A yield to nobody takes well under a microsecond; one that let somebody run takes a time slice.
         static constexpr std::chrono::microseconds yield_to_nobody{4};
-        static constexpr std::uint32_t polls_skipped_when_crowded = 64;
+        static constexpr std::uint32_t polls_skipped_when_crowded = 8;
         static constexpr std::uint32_t looks_that_mean_flow = 4;
         static constexpr std::uint64_t small_batch = 4096;
         static constexpr int pauses_to_linger = 8;
