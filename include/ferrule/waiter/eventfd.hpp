@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include <ferrule/concepts.hpp>
+#include <ferrule/detail/look_once.hpp>
 #include <ferrule/fwd.hpp>
 
 namespace ferrule::inline v0::waiter {
@@ -25,10 +26,7 @@ struct basic_eventfd {
         template <class Look>
         [[nodiscard]] static polled poll(Look&& look, std::uint64_t want,
                                          std::chrono::steady_clock::time_point deadline) noexcept {
-            if (look() >= want) {
-                return polled::enough;
-            }
-            return Platform::now() >= deadline ? polled::expired : polled::spent;
+            return detail::look_once<Platform>(look, want, deadline);
         }
 
         template <class Word>
