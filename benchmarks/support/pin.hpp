@@ -38,6 +38,25 @@ struct placement {
     return chosen;
 }
 
+/// Keeps the calling thread, and those it starts, on the two processors of a placement for as long as it lives.
+class only_on {
+public:
+    explicit only_on(placement where) noexcept {
+        ::sched_getaffinity(0, sizeof before_, &before_);
+        ::cpu_set_t both;
+        CPU_ZERO(&both);
+        CPU_SET(where.here, &both);
+        CPU_SET(where.there, &both);
+        ::sched_setaffinity(0, sizeof both, &both);
+    }
+    only_on(const only_on&) = delete;
+    only_on& operator=(const only_on&) = delete;
+    ~only_on() { ::sched_setaffinity(0, sizeof before_, &before_); }
+
+private:
+    ::cpu_set_t before_;
+};
+
 /// Keeps the calling thread on `cpu`.
 inline void pin_to(std::size_t cpu) noexcept {
     ::cpu_set_t only;

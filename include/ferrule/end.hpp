@@ -134,7 +134,27 @@ public:
         publish_pending();
     }
 
+    /// Between here and release_wakes(), publications wake nobody, so that a burst of them makes one system call at
+    /// most. The peer sees them all the same if it looks. Waiting, arming, closing and dying wake it first.
+    void hold_wakes() noexcept {
+        const in_call in{guard_};
+        require_claimed();
+        if (!holds_wakes_) {
+            holds_wakes_ = true;
+            held_from_ = published_;
+        }
+    }
+
+    /// Wakes the peer if what was published since hold_wakes() passed what it sleeps for.
+    void release_wakes() noexcept {
+        const in_call in{guard_};
+        require_claimed();
+        wake_for_what_was_held();
+        holds_wakes_ = false;
+    }
+
     /// Publishes, then says for good that this end is done. Calls after it move nothing, and `state()` is `closed`.
+    /// Another thread that waits in this end (guard::locked) has returned, or is about to, when this returns.
     void close() noexcept {
         const in_call in{guard_};
         require_claimed();
@@ -142,12 +162,16 @@ public:
         // CLr → CLa (peer_closed): after the last publish, or the peer ends the stream before its last elements.
         mine_->closed.store(1, std::memory_order_release);
         if constexpr (wakes_peer) {
+            wake_for_what_was_held();
             barrier_.light();
             if (is_ahead(wake_at_of_peer(), published_)) {
                 wake_peer();
             }
         }
         conclude(verdict_ == status::corrupt ? status::corrupt : status::closed);
+        if constexpr (Guard::many_threads && waiter_type::can_wait) {
+            dismiss_sleepers();
+        }
     }
 
     /// The descriptor an event loop waits for: readable from the wake-up that arm() asked for until the next arm().
@@ -167,6 +191,7 @@ public:
         }
         require_claimed();
         publish_pending();
+        wake_for_what_was_held();
         Role::my_point(*ring_).drain();
         const std::uint64_t position = own_ + min - Role::lead(capacity());
         announce(position, position);
@@ -293,6 +318,7 @@ protected:
             return status::ok;
         }
         publish_pending();
+        wake_for_what_was_held();
         auto& point = Role::my_point(*ring_);
         bool ended = false;
         const auto look_again = [&]() noexcept -> std::uint64_t {
@@ -335,6 +361,7 @@ protected:
     [[no_unique_address]] guard_state guard_{};
     status verdict_ = status::closed;  // `ok` until something final happened.
     bool asked_too_much_ = false;
+    bool holds_wakes_ = false;
 
 private:
     using waiter_type = typename Ring::waiter_type;
@@ -364,7 +391,9 @@ private:
         // DTr → DTa, SPr → SPa (refresh): after the elements were written, or read.
         mine_->cursor.store(own_, std::memory_order_release);
         if constexpr (wakes_peer) {
-            wake_peer_if_due(before);
+            if (!holds_wakes_) [[likely]] {
+                wake_peer_if_due(before);
+            }
         }
     }
 
@@ -401,6 +430,14 @@ private:
         barrier_.light();
         if (wake_at_of_peer() - before - 1 < published_ - before) [[unlikely]] {
             wake_peer();
+        }
+    }
+
+    void wake_for_what_was_held() noexcept {
+        if constexpr (wakes_peer) {
+            if (holds_wakes_) [[unlikely]] {
+                wake_peer_if_due(std::exchange(held_from_, published_));
+            }
         }
     }
 
@@ -445,6 +482,17 @@ private:
             withdraw();
         }
         return outcome;
+    }
+
+    /// Lets the threads that sleep in this end find it closed. Again and again, because one that has let go of the
+    /// guard in order to sleep need not be asleep yet.
+    [[gnu::noinline]] void dismiss_sleepers() noexcept {
+        while (sleepers_ != 0) {
+            Role::my_point(*ring_).unpark(theirs_->wakes);
+            guard_.idle();
+            platform::yield();
+            guard_.resume();
+        }
     }
 
     /// Waits for nothing any more: a position that was passed wakes nobody.
@@ -496,6 +544,8 @@ private:
         wakes_ = other.wakes_;
         verdict_ = std::exchange(other.verdict_, status::closed);
         asked_too_much_ = other.asked_too_much_;
+        holds_wakes_ = other.holds_wakes_;
+        held_from_ = other.held_from_;
         ring_ = std::exchange(other.ring_, nullptr);
     }
 
@@ -505,6 +555,8 @@ private:
             return;
         }
         publish_pending();
+        wake_for_what_was_held();
+        holds_wakes_ = false;
         withdraw();  // It may have been armed, and the peer must not take the next claimant for a sleeper.
         auto& claim = Role::claim(*ring_);
         claim.memory = {own_, limit_, wakes_, verdict_};
@@ -515,8 +567,9 @@ private:
     }
 
     [[no_unique_address]] barrier_of<waiter_type, platform> barrier_{};
-    std::uint32_t wakes_ = 0;     // The last value of mine_->wakes.
-    std::uint32_t sleepers_ = 0;  // Threads of ours that sleep; more than one only with guard::locked.
+    std::uint32_t wakes_ = 0;      // The last value of mine_->wakes.
+    std::uint32_t sleepers_ = 0;   // Threads of ours that sleep; more than one only with guard::locked.
+    std::uint64_t held_from_ = 0;  // Up to where a sleeper was looked for, while wakes are held.
     Ring* ring_ = nullptr;
 };
 

@@ -70,3 +70,36 @@ TEST_CASE("locked: two threads write, two threads read, every element arrives on
         CHECK(of_one_sender == std::vector<int>(each, 1));
     }
 }
+
+namespace {
+
+template <class Waiter>
+void close_ends_the_waits_of_its_own_threads() {
+    const test::watchdog watched{"a locked end closed under threads that wait in it"};
+    for (int round = 0; round != 200; ++round) {
+        heap_ring<int, Waiter> ring{2};
+        const auto tx = ring.template claim_producer<cursor::cached, guard::none>();
+        auto rx = ring.template claim_consumer<cursor::cached, guard::locked>();
+        std::array<status, 2> seen{status::ok, status::ok};
+        std::vector<std::thread> waiting;
+        for (status& mine : seen) {
+            waiting.emplace_back([&] { mine = rx.wait_readable(1, no_deadline); });
+        }
+        for (int i = 0; i != round % 8; ++i) {
+            std::this_thread::yield();
+        }
+        rx.close();
+        for (auto& thread : waiting) {
+            thread.join();
+        }
+        CHECK(seen == std::array{status::closed, status::closed});
+    }
+}
+
+}  // namespace
+
+TEST_CASE("locked: a close by one thread ends the waits of the others in the same end") {
+    close_ends_the_waits_of_its_own_threads<default_waiter>();
+    close_ends_the_waits_of_its_own_threads<waiter::futex<>>();
+    close_ends_the_waits_of_its_own_threads<waiter::spin<>>();
+}

@@ -26,6 +26,10 @@ constexpr bool element_path_is_noexcept = requires(Ring& r, P& tx, C& rx, typena
     noexcept;
     { tx.publish() }
     noexcept;
+    { tx.hold_wakes() }
+    noexcept;
+    { tx.release_wakes() }
+    noexcept;
     { tx.close() }
     noexcept;
     { tx.state() }

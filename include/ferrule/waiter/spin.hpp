@@ -26,15 +26,23 @@ struct spin {
     static constexpr bool wakes_everybody = true;
     using barrier = ferrule::barrier::symmetric;
 
+    /// As a budget: what a sleep and a wake cost here, measured once per process.
+    static constexpr std::chrono::nanoseconds as_measured{-1};
     /// No budget is larger, whatever was asked for.
-    static constexpr std::chrono::microseconds longest{1000};
+    static constexpr std::chrono::nanoseconds longest = std::chrono::milliseconds{1};
+
+    /// How long a wait looks before it does something else. What the type says, unless said otherwise at run time.
+    std::chrono::nanoseconds budget =
+        Microseconds == measured ? as_measured : std::chrono::nanoseconds{std::chrono::microseconds{Microseconds}};
 
     template <class Platform>
     class point {
         using time_point = std::chrono::steady_clock::time_point;
 
     public:
-        explicit point(const spin&) noexcept {}
+        explicit point(const spin& how) noexcept
+            : budget_{
+                  std::min(longest, how.budget < std::chrono::nanoseconds{0} ? Platform::park_cost() : how.budget)} {}
 
         template <class Look>
         [[nodiscard]] polled poll(Look&& look, std::uint64_t want, time_point deadline) noexcept {
@@ -42,13 +50,10 @@ struct spin {
             if (there >= want) {
                 return polled::enough;
             }
-            const time_point begun = Platform::now();
-            if (begun >= deadline) {
-                return polled::expired;
+            if (budget_ == std::chrono::nanoseconds{0} || crowded()) {
+                return Platform::now() >= deadline ? polled::expired : polled::spent;
             }
-            if (crowded()) {
-                return polled::spent;
-            }
+            time_point begun{};
             for (std::uint32_t looks = 1;; ++looks) {
                 Platform::pause();
                 there = look();
@@ -61,6 +66,8 @@ struct spin {
                     if (now >= deadline) {
                         return polled::expired;
                     }
+                    // What is about to come comes before the first reading: a round trip does without any.
+                    begun = looks == looks_per_clock_reading ? now : begun;
                     if (now - begun >= budget_ || (looks % looks_per_yield == 0 && somebody_waits(now))) {
                         return polled::spent;
                     }
@@ -119,8 +126,7 @@ struct spin {
             return true;
         }
 
-        std::chrono::nanoseconds budget_ = std::min<std::chrono::nanoseconds>(
-            longest, Microseconds == measured ? Platform::park_cost() : std::chrono::microseconds{Microseconds});
+        std::chrono::nanoseconds budget_;
         typename Platform::template atomic<std::uint32_t> skip_{0};
     };
 };

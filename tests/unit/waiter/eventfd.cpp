@@ -90,6 +90,18 @@ TEST_CASE("eventfd: a producer waits for space in an event loop, too") {
     CHECK(readable(tx.poll_fd()));
 }
 
+TEST_CASE("eventfd: an end that holds its wakes lets them go before it is armed") {
+    heap_ring<int, waiter::eventfd> ring{2};
+    auto tx = ring.claim_producer();
+    auto rx = ring.claim_consumer();
+    CHECK(rx.arm(1));
+    tx.hold_wakes();
+    CHECK(tx.try_push(1));
+    CHECK_FALSE(readable(rx.poll_fd()));
+    CHECK(tx.arm(2));
+    CHECK(readable(rx.poll_fd()));
+}
+
 TEST_CASE("eventfd: a stream through epoll, level-triggered, arrives whole") {
     const test::watchdog watched{"a stream through epoll"};
     constexpr int total = 5000;

@@ -1,5 +1,7 @@
 #include <ferrule/waiter/futex.hpp>
 // The header under test comes first: it must stand alone.
+#include <optional>
+
 #include <doctest/doctest.h>
 #include <ferrule/ferrule.hpp>
 
@@ -69,6 +71,79 @@ TEST_CASE("futex: a sleeper is woken once, by the publication that completes wha
         CHECK(tx.try_push(5));
         CHECK(scripted::wakes == 1);
     }
+}
+
+TEST_CASE("futex: between hold_wakes and release_wakes nobody is woken, then once, if it was due") {
+    for (const int wanted : {1, 3, 4}) {
+        CAPTURE(wanted);
+        scripted_ring ring{8, {}, starting_at{~std::uint64_t{0} - 1}};
+        auto ends = ends_of(ring);
+        auto& tx = ends.first;
+        auto& rx = ends.second;
+        std::size_t wakes_while_held = 99;
+        std::size_t wakes_when_released = 99;
+        const asleep script{[&](auto) {
+            tx.hold_wakes();
+            for (int i = 0; i != 3; ++i) {
+                CHECK(tx.try_push(i));
+            }
+            wakes_while_held = scripted::wakes;
+            CHECK(rx.readable_at_least() == 3);
+            tx.release_wakes();
+            wakes_when_released = scripted::wakes;
+            CHECK(tx.try_push(3));
+        }};
+        CHECK(rx.wait_readable(static_cast<std::size_t>(wanted), no_deadline) == status::ok);
+        CHECK(wakes_while_held == 0);
+        CHECK(wakes_when_released == (wanted <= 3 ? 1 : 0));
+        CHECK(scripted::wakes == 1);
+    }
+}
+
+TEST_CASE("futex: an end that holds its wakes wakes its peer before it waits, closes or dies") {
+    const auto wakes_by = [](auto act) {
+        scripted_ring ring{8, {}, starting_at{1000}};
+        auto ends = ends_of(ring);
+        auto& rx = ends.second;
+        auto tx = std::optional{std::move(ends.first)};
+        std::size_t wakes = 99;
+        const asleep script{[&](auto deadline) {
+            if (wakes != 99) {
+                scripted::time = deadline;
+                return;
+            }
+            wakes = 0;
+            tx->hold_wakes();
+            CHECK(tx->try_push(1));
+            CHECK(scripted::wakes == 0);
+            act(tx);
+            wakes = scripted::wakes;
+        }};
+        CHECK(rx.wait_readable(1, no_deadline) == status::ok);
+        return wakes;
+    };
+    CHECK(wakes_by([](auto& tx) { CHECK(tx->wait_writable(8, scripted::time) == status::timed_out); }) == 1);
+    CHECK(wakes_by([](auto& tx) { tx->close(); }) == 1);
+    CHECK(wakes_by([](auto& tx) { tx.reset(); }) == 1);
+    CHECK(wakes_by([](auto& tx) {
+              auto moved = std::move(*tx);
+              moved.release_wakes();
+          }) == 1);
+    CHECK(wakes_by([](auto& tx) {
+              tx->hold_wakes();  // Holding twice forgets nothing.
+              tx->release_wakes();
+          }) == 1);
+}
+
+TEST_CASE("futex: an end that moved while it held its wakes wakes nobody who is awake") {
+    scripted_ring ring{8, {}, starting_at{1000}};
+    auto ends = ends_of(ring);
+    scripted::wakes = 0;
+    ends.first.hold_wakes();
+    CHECK(ends.first.try_push(1));
+    auto moved = std::move(ends.first);
+    moved.release_wakes();
+    CHECK(scripted::wakes == 0);
 }
 
 TEST_CASE("futex: a close wakes a sleeper whatever it asked for") {

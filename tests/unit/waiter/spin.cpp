@@ -72,6 +72,23 @@ TEST_CASE("spin: the budget is what was asked for, what a sleep costs if nothing
     CHECK(waiter::spin<4'000'000>::point<scripted>{{}}.budget() == waiter::spin<>::longest);
 }
 
+TEST_CASE("spin: a budget chosen at run time counts instead of the type's, within the same cap") {
+    CHECK(waiter::spin<>::point<scripted>{{.budget = 20us}}.budget() == 20us);
+    CHECK(waiter::spin<7>::point<scripted>{{.budget = waiter::spin<>::as_measured}}.budget() == scripted::park_cost());
+    CHECK(waiter::spin<>::point<scripted>{{.budget = 1h}}.budget() == waiter::spin<>::longest);
+    const heap_ring<> ring{8, {.first = {.budget = 20us}}};
+    CHECK(ring.capacity() == 8);
+}
+
+TEST_CASE("spin: no budget is one look, and no pause") {
+    waiter::spin<0>::point<scripted> p{{}};
+    look_counter look{.finds_at = 1'000'000};
+    CHECK(p.poll(look, 1, no_deadline) == polled::spent);
+    CHECK(look.looks == 1);
+    CHECK(p.poll(look, 1, scripted::time) == polled::expired);
+    CHECK(look.looks == 2);
+}
+
 TEST_CASE("spin: when a yield shows that somebody needs the processor, the budget counts as spent, for a while") {
     point p{{}};
     look_counter look{.finds_at = 1'000'000};
