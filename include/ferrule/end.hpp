@@ -456,11 +456,17 @@ private:
         const std::uint64_t room = capacity();
         const std::uint64_t hoped_for = convenient ? Role::convenient(want, room) : want;
         ++sleepers_;
-        announce(own_ + want - Role::lead(room), own_ + hoped_for - Role::lead(room));
-        // WKs ↔ WKp (wake_peer_if_due, close): without it both may miss the other's store.
-        const bool fenced = barrier_.heavy();
+        bool fenced = false;
+        std::uint64_t there = 0;
+        do {
+            announce(own_ + want - Role::lead(room), own_ + hoped_for - Role::lead(room));
+            // WKs ↔ WKp (wake_peer_if_due, close): without it both may miss the other's store.
+            fenced = barrier_.heavy();
+            there = look();
+            // Another sleeper's position, nearer than ours, may have been passed since: then it wakes nobody any more.
+        } while (Guard::many_threads && there < want && verdict_ == status::ok && !announced_ahead());
         status outcome = status::ok;
-        if (look() < want && !over(want)) {
+        if (there < want && !over(want)) {
             outcome = rouse_peer();
             if (outcome == status::stalled) {
                 // The peer may have served us since that look, and then gone to sleep itself: that is no stall.
@@ -514,6 +520,12 @@ private:
         // Relaxed, sole writer: ordered by the barrier that follows.
         mine_->need_at.store(need, std::memory_order_relaxed);
         mine_->wake_at.store(wake, std::memory_order_relaxed);
+    }
+
+    /// True while what this end announced can still be passed, as far as it knows.
+    [[nodiscard]] bool announced_ahead() const noexcept {
+        // Relaxed, sole writer.
+        return is_ahead(mine_->wake_at.load(std::memory_order_relaxed), limit_ - Role::lead(capacity()));
     }
 
     /// Before this end sleeps: a peer that sleeps for convenience gets what there is. One that needs more than there is
