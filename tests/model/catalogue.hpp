@@ -26,14 +26,20 @@ struct entry {
     std::function<std::unique_ptr<program>()> make;
     hazards may_happen{};
     limits within{};
+    bool takes_long = false;  ///< More than a second or two: left out of a quick run.
 };
 
 template <class State>
-[[nodiscard]] entry entry_for(std::string name, expectation ends, hazards may_happen = {}, limits within = {}) {
-    return {std::move(name), ends, [] { return std::make_unique<program_of<State>>(); }, may_happen, within};
+[[nodiscard]] entry entry_for(std::string name, expectation ends, hazards may_happen = {}, limits within = {},
+                              bool takes_long = false) {
+    return {std::move(name), ends,   [] { return std::make_unique<program_of<State>>(); },
+            may_happen,      within, takes_long};
 }
 
 using catalogue = std::vector<entry>;
+
+/// All that this program was built with.
+[[nodiscard]] catalogue everything();
 
 // Each in a file of its own. The mutants are run against all but the litmus tests.
 void add_litmus(catalogue& to);

@@ -8,19 +8,19 @@
 namespace ferrule::model {
 namespace {
 
-bool same(const site& a, const site& b) noexcept {
-    return a.at.line == b.at.line && a.kind == b.kind && a.order == b.order &&
-           (a.at.file == b.at.file || std::strcmp(a.at.file, b.at.file) == 0);
-}
-
-bool of_library(const site& one) noexcept { return std::strstr(one.at.file, "include/ferrule/") != nullptr; }
-
 const char* base_name(const char* path) noexcept {
     const char* const slash = std::strrchr(path, '/');
     return slash == nullptr ? path : slash + 1;
 }
 
 }  // namespace
+
+bool of_library(const source_line& at) noexcept { return std::strstr(at.file, "include/ferrule/") != nullptr; }
+
+bool same(const site& a, const site& b) noexcept {
+    return a.at.line == b.at.line && a.kind == b.kind && a.order == b.order &&
+           (a.at.file == b.at.file || std::strcmp(a.at.file, b.at.file) == 0);
+}
 
 std::memory_order sites::order_at(site_kind kind, std::memory_order order, const source_line& at) {
     const site here{kind, order, at};
@@ -38,7 +38,7 @@ std::memory_order sites::order_at(site_kind kind, std::memory_order order, const
 std::vector<site> sites::executed() const {
     std::vector<site> all;
     for (const slot& one : table_) {
-        if (one.used && of_library(one.what)) {
+        if (one.used && of_library(one.what.at)) {
             all.push_back(one.what);
         }
     }
@@ -47,6 +47,12 @@ std::vector<site> sites::executed() const {
         return files != 0 ? files < 0 : std::make_tuple(a.at.line, a.order) < std::make_tuple(b.at.line, b.order);
     });
     return all;
+}
+
+void sites::add(const std::vector<site>& more) {
+    for (const site& one : more) {
+        (void)order_at(one.kind, one.order, one.at);
+    }
 }
 
 std::vector<weakening> weakenings_of(const site& one) {
@@ -71,9 +77,9 @@ std::vector<weakening> weakenings_of(const site& one) {
             return {{one, std::memory_order_acq_rel}};
         case site_kind::fence:
         case site_kind::heavy_fence:
-            return {{one, std::memory_order_relaxed}};
         case site_kind::light_fence:
-            break;
+        case site_kind::barrier:
+            return {{one, std::memory_order_relaxed}};
     }
     return {};
 }
@@ -110,6 +116,8 @@ const char* name_of(site_kind kind) noexcept {
             return "heavy_fence";
         case site_kind::light_fence:
             return "light_fence";
+        case site_kind::barrier:
+            return "barrier";
     }
     return "?";
 }

@@ -1,9 +1,8 @@
 // Waiting: nobody sleeps over what there is. Deadlines are the far end of time, so that a lost wakeup shows as
 // everybody waiting; the short naps that the library takes for convenience do end.
-#include <ferrule/barrier/asymmetric.hpp>
-#include <ferrule/barrier/symmetric.hpp>
 #include <ferrule/waiter/futex.hpp>
 
+#include "barriers.hpp"
 #include "catalogue.hpp"
 #include "rings.hpp"
 
@@ -99,8 +98,6 @@ void add(catalogue& to, const char* name, hazards may_happen = deadlines_pass, l
 }  // namespace
 
 void add_waiting(catalogue& to) {
-    using barrier::asymmetric;
-    using barrier::symmetric;
     add<both_sleep<1, cursor::cached, symmetric, 0, 1>>(to, "1 through 1, symmetric");
     add<both_sleep<1, cursor::cached, asymmetric, 0, 1>>(to, "1 through 1, asymmetric");
     add<both_sleep<1, cursor::cached, asymmetric, 0, 1>>(to, "1 through 1, asymmetric, refused", no_heavy_fences);
