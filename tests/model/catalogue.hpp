@@ -52,6 +52,11 @@ void add_guards(catalogue& to);
 void add_crashes(catalogue& to);
 void add_hostile(catalogue& to);
 void add_waiting(catalogue& to);
+void add_spinning(catalogue& to);
+void add_events(catalogue& to);
+void add_stalls(catalogue& to);
+void add_deadlines(catalogue& to);
+void add_bursts(catalogue& to);
 
 /// True if this is how the entry must end.
 [[nodiscard]] bool as_expected(const entry& which, const report& found) noexcept;

@@ -1,6 +1,7 @@
 #include "execution.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstdlib>
 #include <utility>
 
@@ -73,6 +74,7 @@ void execution::prepare() {
         one.released = false;
         one.idle_pauses = 0;
         one.how = giving_up::no;
+        one.gave_up = 0;
         one.time = {};
         one.looks.clear();
         one.earlier_looks.clear();
@@ -97,7 +99,7 @@ void execution::schedule() {
     while (!stopped() && !everybody_gone()) {
         thread_set ready = able();
         if (ready == 0) {
-            ready = spinners();  // Their loops are bounded, whatever the budget for giving up says.
+            ready = most_patient_spinners();  // Their loops are bounded, whatever the budget for giving up says.
         }
         if (ready == 0) {
             fail("everybody waits: deadlock or lost wakeup");
@@ -166,6 +168,21 @@ thread_set execution::spinners() const noexcept {
     thread_set set = 0;
     for (unsigned i = 0; i != outside_; ++i) {
         set |= threads_[i].now == phase::pausing && threads_[i].may_give_up ? only(i) : 0;
+    }
+    return set;
+}
+
+// Those who gave up least often: that nobody does so for ever while another is kept waiting is a matter of fairness.
+thread_set execution::most_patient_spinners() const noexcept {
+    thread_set set = 0;
+    unsigned least = ~0U;
+    for (thread_set rest = spinners(); rest != 0; rest &= rest - 1) {
+        const auto index = static_cast<unsigned>(std::countr_zero(rest));
+        if (threads_[index].gave_up < least) {
+            least = threads_[index].gave_up;
+            set = 0;
+        }
+        set |= threads_[index].gave_up == least ? only(index) : 0;
     }
     return set;
 }
@@ -416,10 +433,23 @@ void execution::pause(const source& at) {
             give_up();
         }
     }
+    catch_up();
     begin_round();
 }
 
+// A round that stored something is never pruned, so it must not go on for ever without any news either: what was stored
+// before the pause has arrived after it.
+void execution::catch_up() {
+    const thread& self = threads_[self_];
+    for (const look& one : self.looks) {
+        if (!self.only_looked) {
+            memory_.catch_up(self_, one.where);
+        }
+    }
+}
+
 void execution::give_up() {
+    ++threads_[self_].gave_up;
     spins_cut_left_ -= spins_cut_left_ != 0 ? 1U : 0U;
     const bool wanted = hazards_.crowded && search_.pick(2) == 1;
     threads_[self_].how = wanted ? giving_up::processor_is_wanted : giving_up::time_is_up;

@@ -115,6 +115,7 @@ private:
         unsigned idle_pauses = 0;
         bool may_give_up = false;  ///< The pause it is in is one of a bounded loop.
         giving_up how = giving_up::no;
+        unsigned gave_up = 0;
         time_point time{};
         // What it looked at since its last pause, and between the two pauses before.
         std::vector<look> looks;
@@ -134,6 +135,7 @@ private:
     [[nodiscard]] thread_set able() const noexcept;
     [[nodiscard]] thread_set able_by_accident() const noexcept;
     [[nodiscard]] thread_set spinners() const noexcept;
+    [[nodiscard]] thread_set most_patient_spinners() const noexcept;
     [[nodiscard]] bool everybody_gone() const noexcept;
 
     /// Waits for its turn; may crash instead.
@@ -147,6 +149,7 @@ private:
     void prune_idle_round();
     void begin_round();
     void give_up();
+    void catch_up();
     void wake(location word);
     void wrote_something() noexcept { threads_[self_].only_looked = false; }
 

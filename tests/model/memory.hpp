@@ -52,6 +52,9 @@ public:
     void leave_to(view& lock, unsigned thread) noexcept;
     void take_from(const view& lock, unsigned thread) noexcept { of(thread).current.join(lock); }
 
+    /// `thread` will not read anything older than what is there now.
+    void catch_up(unsigned thread, location where) noexcept { of(thread).current.seen[where] = newest(where); }
+
     [[nodiscard]] timestamp newest(location where) const noexcept { return words_[where].back().at; }
     /// The oldest message that `thread` may read.
     [[nodiscard]] timestamp seen(unsigned thread, location where) const noexcept {
