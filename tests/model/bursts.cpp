@@ -1,5 +1,7 @@
 // A burst of publications that wakes once: between hold_wakes() and whatever ends it nobody is woken, and nobody is
 // forgotten.
+#include <ferrule/waiter/eventfd.hpp>
+
 #include <optional>
 
 #include "catalogue.hpp"
@@ -8,14 +10,17 @@
 namespace ferrule::model {
 namespace {
 
-/// The four ways a burst of two elements ends.
-enum class by { releasing, closing, waiting, dying };
+template <class Barrier>
+using eventfd = waiter::basic_eventfd<Barrier>;
 
-template <by End, std::size_t N, class Cursor, class Barrier>
+/// The ways a burst of two elements ends.
+enum class by { releasing, closing, waiting, arming, dying };
+
+template <by End, std::size_t N, class Cursor, class Waiter>
 struct burst {
     static constexpr unsigned threads = 2;
-    using ring_type = ring_of<std::uint32_t, N, futex<Barrier>>;
-    ring_type ring{futex<Barrier>{}, starting_at{before_the_wrap}};
+    using ring_type = ring_of<std::uint32_t, N, Waiter>;
+    ring_type ring{Waiter{}, starting_at{before_the_wrap}};
     std::optional<producer<ring_type, Cursor, guard::none>> tx{ring.template claim_producer<Cursor, guard::none>()};
     consumer<ring_type, Cursor, guard::none> rx = ring.template claim_consumer<Cursor, guard::none>();
 
@@ -38,8 +43,17 @@ private:
                 return tx->close();
             case by::waiting:
                 return require(tx->wait_writable(N, forever) == status::ok, "no room, and no end");
+            case by::arming:
+                return wait_in_a_loop();
             case by::dying:
                 return tx.reset();
+        }
+    }
+    void wait_in_a_loop() {
+        if constexpr (End == by::arming) {
+            while (tx->arm(N)) {
+                poll_until_readable(tx->poll_fd());
+            }
         }
     }
     void read_all() {
@@ -75,12 +89,13 @@ void add(catalogue& to, const char* name, limits within = up_to(3)) {
 }  // namespace
 
 void add_bursts(catalogue& to) {
-    add<burst<by::releasing, 2, cursor::cached, asymmetric>>(to, "released, asymmetric");
-    add<burst<by::releasing, 4, holding_back, symmetric>>(to, "released, holding back, symmetric");
-    add<burst<by::releasing, 1, cursor::cached, symmetric>>(to, "longer than the ring, symmetric", up_to(2));
-    add<burst<by::closing, 2, cursor::cached, asymmetric>>(to, "ended by closing, asymmetric");
-    add<burst<by::waiting, 2, cursor::cached, asymmetric>>(to, "ended by waiting, asymmetric");
-    add<burst<by::dying, 2, cursor::cached, asymmetric>>(to, "ended by dying, asymmetric");
+    add<burst<by::releasing, 2, cursor::cached, futex<asymmetric>>>(to, "released, asymmetric");
+    add<burst<by::releasing, 4, holding_back, futex<symmetric>>>(to, "released, holding back, symmetric");
+    add<burst<by::releasing, 1, cursor::cached, futex<symmetric>>>(to, "longer than the ring, symmetric", up_to(2));
+    add<burst<by::closing, 2, cursor::cached, futex<asymmetric>>>(to, "ended by closing, asymmetric");
+    add<burst<by::waiting, 2, cursor::cached, futex<asymmetric>>>(to, "ended by waiting, asymmetric");
+    add<burst<by::arming, 2, cursor::cached, eventfd<asymmetric>>>(to, "ended by arming, asymmetric");
+    add<burst<by::dying, 2, cursor::cached, futex<asymmetric>>>(to, "ended by dying, asymmetric");
     add<reader_holds<asymmetric>>(to, "of the reader, asymmetric");
 }
 

@@ -61,6 +61,36 @@ struct loop_wants_two : pipe<std::uint32_t, 2, cursor::cached, before_the_wrap, 
     void settle() {}
 };
 
+/// A reader arms for more than there is and dies; the next one takes what there is. The writer, which waits for room,
+/// is not told that both wait for each other.
+template <class Barrier>
+struct reader_dies_armed {
+    static constexpr unsigned threads = 2;
+    using ring_type = ring_of<std::uint32_t, 2, eventfd<Barrier>>;
+    ring_type ring{eventfd<Barrier>{}, starting_at{before_the_wrap}};
+    producer<ring_type, cursor::cached, guard::none> tx = ring.template claim_producer<cursor::cached, guard::none>();
+
+    platform::atomic<std::uint32_t> dead{0};
+
+    reader_dies_armed() { require(tx.try_push(0U), "no room in an empty ring"); }
+    void run(unsigned me) { me == 0 ? wait_for_room() : read(); }
+    void settle() {}
+
+private:
+    void wait_for_room() {
+        while (dead.load(std::memory_order_acquire) == 0) {
+            platform::pause();
+        }
+        require(tx.wait_writable(2, forever) == status::ok, "a dead reader was taken for a sleeper");
+    }
+    void read() {
+        require(reader().arm(2), "there is only one");
+        dead.store(1, std::memory_order_release);
+        require(reader().try_pop() == 0U, "an element was lost");
+    }
+    auto reader() { return ring.template claim_consumer<cursor::cached, guard::none>(); }
+};
+
 template <class State>
 void add(catalogue& to, const char* name, hazards may_happen = deadlines_pass, limits within = all_of_it,
          bool takes_long = false) {
@@ -81,6 +111,7 @@ void add_events(catalogue& to) {
                                                                       deadlines_pass, up_to(2));
     add<two_loops<2, holding_back, asymmetric, 0, 3>>(to, "two loops, 3 through 2, holding back, asymmetric",
                                                       deadlines_pass, up_to(2));
+    add<reader_dies_armed<asymmetric>>(to, "a reader that dies armed, asymmetric");
     add<loop_wants_two<asymmetric>>(to, "a loop that wants 2, asymmetric");
 }
 

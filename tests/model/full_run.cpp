@@ -117,6 +117,7 @@ results explore_all(const catalogue& programs) {
             exploration what = read_exploration(said);
             print(programs[job], what);
             count_in(all, programs[job], std::move(what));
+            return true;
         });
     return all;
 }
@@ -203,18 +204,16 @@ bool run(const selection& chosen) {
 }
 
 bool somebody_notices() {
-    const catalogue programs = everything();
-    for (std::size_t i = 0; i != programs.size(); ++i) {
-        bool noticed = false;
-        in_parallel(
-            1, [&](std::size_t) { return explore_apart(programs[i]); },
-            [&](std::size_t, const answer& said) { noticed = !as_expected(programs[i], read_exploration(said)); });
-        if (noticed) {
-            std::printf("%s\n", programs[i].name.c_str());
-            return true;
-        }
-    }
-    return false;
+    const catalogue programs = chosen_from(everything(), {.quick = true});
+    const entry* witness = nullptr;
+    in_parallel(
+        programs.size(), [&](std::size_t job) { return explore_apart(programs[job]); },
+        [&](std::size_t job, const answer& said) {
+            witness = as_expected(programs[job], read_exploration(said)) ? nullptr : &programs[job];
+            return witness == nullptr;
+        });
+    std::printf("%s\n", witness != nullptr ? witness->name.c_str() : "nobody noticed");
+    return witness != nullptr;
 }
 
 }  // namespace ferrule::model

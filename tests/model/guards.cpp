@@ -106,6 +106,30 @@ private:
     }
 };
 
+/// One thread waits for more than will ever come; another, in the same end, for the one element that does, and closes.
+template <class Barrier>
+struct two_wait_for_different_things {
+    static constexpr unsigned threads = 3;
+    using ring_type = ring_of<std::uint32_t, 2, futex<Barrier>>;
+    ring_type ring{futex<Barrier>{}, starting_at{before_the_wrap}};
+    producer<ring_type, cursor::cached, guard::none> tx = ring.template claim_producer<cursor::cached, guard::none>();
+    consumer<ring_type, cursor::cached, guard::locked> rx =
+        ring.template claim_consumer<cursor::cached, guard::locked>();
+
+    void run(unsigned me) {
+        switch (me) {
+            case 0:
+                return require(tx.try_push(0U), "no room in an empty ring");
+            case 1:
+                require(rx.wait_readable(1, forever) == status::ok && rx.try_pop() == 0U, "an element was lost");
+                return rx.close();
+            default:
+                return require(rx.wait_readable(2, forever) == status::closed, "two of one");
+        }
+    }
+    void settle() {}
+};
+
 /// One thread waits in a locked end, another closes it.
 template <class Barrier>
 struct closed_by_a_sibling {
@@ -141,6 +165,8 @@ void add_guards(catalogue& to) {
     add<locked_writers>(to, "two writers take turns");
     add<two_wait_in_one_end<symmetric, 1>>(to, "two wait in one end for 1, symmetric", deadlines_pass, up_to(2));
     add<two_wait_in_one_end<asymmetric, 2>>(to, "two wait in one end for 2, asymmetric", deadlines_pass, up_to(1));
+    add<two_wait_for_different_things<asymmetric>>(to, "two wait in one end for 1 and for 2, asymmetric",
+                                                   deadlines_pass, up_to(2));
     add<closed_by_a_sibling<symmetric>>(to, "a waiting thread's end is closed by another, symmetric");
     add<closed_by_a_sibling<asymmetric>>(to, "a waiting thread's end is closed by another, asymmetric");
 }

@@ -104,6 +104,7 @@ void add(catalogue& to, const char* name) {
 void add_hand_over(catalogue& to) {
     add<producers_take_turns<cursor::cached>>(to, "of the writing end, cached");
     add<producers_take_turns<cursor::direct>>(to, "of the writing end, direct");
+    add<producers_take_turns<holding_back>>(to, "of the writing end, holding back");
     add<consumers_take_turns<cursor::cached>>(to, "of the reading end, cached");
     add<consumers_take_turns<cursor::direct>>(to, "of the reading end, direct");
     to.push_back(entry_for<ring_dies_after_its_end>("hand-over/of what is left to the ring's destructor",

@@ -14,8 +14,8 @@
 #include <string_view>
 
 #include "catalogue.hpp"
+#include "execution.hpp"
 #include "full_run.hpp"
-#include "platform.hpp"
 
 namespace ferrule::model {
 namespace {

@@ -72,6 +72,7 @@ verdict_on_mutants kill_mutants(const std::vector<witness>& witnesses, const sit
                         name_of(mutant.where.order), name_of(mutant.to), killed ? killer->c_str() : "nobody noticed");
             std::fflush(stdout);
             verdict.killed += killed ? 1U : 0U;
+            return true;
         });
     return verdict;
 }

@@ -2,6 +2,8 @@
 
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,6 +48,7 @@ worker hire(const std::function<std::string(std::size_t)>& work, std::size_t job
     }
     const pid_t process = ::fork();
     if (process == 0) {
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // Nobody is left to hear the answer.
         ::close(ends[0]);
         do_job(work, job, ends[1]);
     }
@@ -68,6 +71,13 @@ answer dismiss(worker& one) {
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? answer{std::move(one.said)} : std::nullopt;
 }
 
+void let_go(std::vector<worker>& all) {
+    for (worker& one : all) {
+        ::kill(one.process, SIGKILL);
+        (void)dismiss(one);
+    }
+}
+
 void wait_for_any(const std::vector<worker>& all) {
     std::vector<::pollfd> watched;
     for (const worker& one : all) {
@@ -84,7 +94,7 @@ bool has_something_to_say(const worker& one) {
 }  // namespace
 
 void in_parallel(std::size_t count, const std::function<std::string(std::size_t)>& work,
-                 const std::function<void(std::size_t, const answer&)>& done) {
+                 const std::function<bool(std::size_t, const answer&)>& done) {
     std::vector<worker> hired;
     std::vector<std::optional<answer>> answers(count);
     std::size_t next = 0;
@@ -101,7 +111,9 @@ void in_parallel(std::size_t count, const std::function<std::string(std::size_t)
             return true;
         });
         for (; told != count && answers[told]; ++told) {
-            done(told, *answers[told]);
+            if (!done(told, *answers[told])) {
+                return let_go(hired);
+            }
         }
     }
 }
