@@ -2,6 +2,7 @@
 # which the programs of the groups it names are built. A patch that no longer applies fails the build.
 set(structural_mutants
   announced_behind_the_barrier
+  announced_once
   announced_over_a_sibling
   any_cursor_believed
   claim_given_back_too_early
@@ -19,6 +20,7 @@ set(structural_mutants
   no_look_after_announcing
   no_look_after_arming
   no_look_after_the_peer_closed
+  passed_siblings_not_called
   peer_not_roused
   published_by_nobody_when_dying
   refused_fence_ignored
