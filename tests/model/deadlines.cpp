@@ -81,7 +81,7 @@ private:
     }
     static void wait_unless(bool dead) {
         if (!dead) {
-            platform::pause();
+            here().rest(source_line::current());
         }
     }
 };

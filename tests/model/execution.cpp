@@ -433,18 +433,14 @@ void execution::pause(const source& at) {
             give_up();
         }
     }
-    catch_up();
     begin_round();
 }
 
-// A round that stored something is never pruned, so it must not go on for ever without any news either: what was stored
-// before the pause has arrived after it.
-void execution::catch_up() {
-    const thread& self = threads_[self_];
-    for (const look& one : self.looks) {
-        if (!self.only_looked) {
-            memory_.catch_up(self_, one.where);
-        }
+void execution::rest(const source& at) {
+    const std::vector<look> looked = threads_[self_].looks;
+    pause(at);
+    for (const look& one : looked) {
+        memory_.catch_up(self_, one.where);
     }
 }
 

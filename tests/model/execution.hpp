@@ -77,6 +77,9 @@ public:
     void lock(location where, bool& held, view& knowledge);
     void unlock(location where, bool& held, view& knowledge);
     void pause(const source& at);
+    /// A pause so long that whatever was stored where the thread looked has arrived when it ends. For loops whose
+    /// rounds store something: those are never pruned, and would go on for ever without any news.
+    void rest(const source& at);
     void yield(const source& at);
     void futex_wait(location word, std::uint64_t expected, time_point deadline);
     void futex_wake(location word);
@@ -149,7 +152,6 @@ private:
     void prune_idle_round();
     void begin_round();
     void give_up();
-    void catch_up();
     void wake(location word);
     void wrote_something() noexcept { threads_[self_].only_looked = false; }
 

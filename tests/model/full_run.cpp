@@ -37,6 +37,7 @@ const char* outcome(const entry& one, const report& found) {
         case expectation::unreachable:
             return found.reached ? "reachable" : "not reachable";
         case expectation::holds:
+        case expectation::known_to_fail:
             return found.failure.empty() ? "holds" : "fails";
         case expectation::races:
             return found.failure.empty() ? "no race" : "races";
@@ -90,6 +91,7 @@ struct results {
     figures reached;
     std::size_t unexpected = 0;
     std::size_t litmus_programs = 0;
+    std::size_t known_defects = 0;
     sites orders;
     std::vector<witness> witnesses;
 };
@@ -105,6 +107,10 @@ void count_in(results& all, const entry& one, exploration what) {
         all.reached.litmus += right ? 1U : 0U;
     } else {
         all.orders.add(what.executed);
+        if (one.ends == expectation::known_to_fail) {
+            ++all.known_defects;
+            return;
+        }
         all.witnesses.push_back({&one, std::move(what.executed), what.found.seconds});
     }
 }
@@ -174,7 +180,8 @@ bool judge(results& all) {
     all.reached.orders = written.executed;
     all.reached.mutants = mutants.killed;
     const figures& now = all.reached;
-    std::printf("\nprograms: %zu, %zu of them not as expected\n", now.programs, all.unexpected);
+    std::printf("\nprograms: %zu, %zu of them not as expected, %zu with a known defect\n", now.programs, all.unexpected,
+                all.known_defects);
     std::printf("executions: %llu; complete: %zu programs, bounded: %zu\n", static_cast<count>(now.executions),
                 now.complete, now.programs - now.complete);
     std::printf("litmus verdicts as known: %zu/%zu\n", now.litmus, all.litmus_programs);

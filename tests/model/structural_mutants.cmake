@@ -5,7 +5,6 @@ set(structural_mutants
   announced_once
   announced_over_a_sibling
   any_cursor_believed
-  claim_given_back_too_early
   closed_before_published
   closing_wakes_nobody
   drained_after_the_look

@@ -80,6 +80,26 @@ private:
     }
 };
 
+/// The writer sleeps on a full ring until half of it is free; the reader takes one, and waits for a full ring.
+template <class Barrier>
+struct roused : pipe<std::uint32_t, 4, cursor::cached, before_the_wrap, futex<Barrier>> {
+    static constexpr unsigned threads = 2;
+    roused() {
+        for (std::uint32_t i = 0; i != 4; ++i) {
+            require(this->tx.try_push(i), "no room in an empty ring");
+        }
+    }
+    void run(unsigned me) {
+        if (me == 0) {
+            require(this->tx.wait_writable(1, forever) == status::ok && this->tx.try_push(4U), "no room, and no end");
+        } else {
+            require(this->rx.try_pop() == 0U, "an element was lost");
+            require(this->rx.wait_readable(4, forever) == status::ok, "a ring that is written never becomes full");
+        }
+    }
+    void settle() {}
+};
+
 constexpr hazards no_heavy_fences{.timeouts = true, .heavy_fences = false};
 constexpr hazards a_heavy_fence_is_refused{.timeouts = true, .fences_refused = 1};
 
@@ -114,6 +134,8 @@ void add_waiting(catalogue& to) {
     add<both_sleep<4, cursor::cached, asymmetric, before_the_wrap, 5>>(to, "5 through 4, cached, asymmetric",
                                                                        deadlines_pass, up_to(2), true);
     add<reader_wants_two<cursor::cached, asymmetric>>(to, "for 2 of 3, asymmetric", deadlines_pass, up_to(3), true);
+    add<roused<symmetric>>(to, "for what a sleeper has room for, without naps, symmetric", {});
+    add<roused<asymmetric>>(to, "for what a sleeper has room for, without naps, asymmetric", {});
     add<by_the_ringful<2, asymmetric>>(to, "for 2, 0 and 3 of 2, asymmetric", deadlines_pass, up_to(2));
     add<by_the_ringful<1, symmetric>>(to, "for 1, 0 and 2 of 1, symmetric", deadlines_pass, up_to(2));
 }
