@@ -97,11 +97,11 @@ void add(catalogue& to, const char* name, hazards may_happen = deadlines_pass, l
 
 void add_deadlines(catalogue& to) {
     constexpr hazards writer_may_die{.may_crash = 1U << writer, .timeouts = true};
-    add<give_up_in_time<symmetric>>(to, "both give up in time, symmetric", deadlines_pass, up_to(3));
-    add<give_up_in_time<asymmetric>>(to, "both give up in time, asymmetric", deadlines_pass, up_to(3));
+    add<give_up_in_time<symmetric>>(to, "both give up in time, symmetric", deadlines_pass, up_to(4));
+    add<give_up_in_time<asymmetric>>(to, "both give up in time, asymmetric", deadlines_pass, up_to(4));
     add<give_up_in_time<symmetric>>(to, "both give up in time, woken by nobody", woken_by_nobody, up_to(2));
     add<writer_dies<1, symmetric>>(to, "the writer dies, symmetric", writer_may_die, up_to(3));
-    add<writer_dies<2, asymmetric>>(to, "the writer dies, asymmetric", writer_may_die, up_to(3));
+    add<writer_dies<2, asymmetric>>(to, "the writer dies, asymmetric", writer_may_die, up_to(4), true);
 }
 
 }  // namespace ferrule::model

@@ -103,14 +103,14 @@ void add_events(catalogue& to) {
     add<both_wait<1, cursor::cached, eventfd<symmetric>, 0, 1>>(to, "asleep, 1 through 1, symmetric");
     add<both_wait<1, cursor::cached, eventfd<asymmetric>, 0, 1>>(to, "asleep, 1 through 1, asymmetric");
     add<both_wait<1, cursor::cached, eventfd<asymmetric>, before_the_wrap, 2>>(to, "asleep, 2 through 1, asymmetric",
-                                                                               deadlines_pass, up_to(2));
+                                                                               deadlines_pass, up_to(4), true);
     add<both_wait<1, cursor::cached, eventfd<symmetric>, 0, 1>>(to, "asleep, 1 through 1, woken by nobody",
-                                                                woken_by_nobody, up_to(3));
+                                                                woken_by_nobody, up_to(4), true);
     add<two_loops<1, cursor::cached, symmetric, 0, 1>>(to, "two loops, 1 through 1, symmetric");
     add<two_loops<1, cursor::cached, asymmetric, before_the_wrap, 2>>(to, "two loops, 2 through 1, asymmetric",
-                                                                      deadlines_pass, up_to(2));
+                                                                      deadlines_pass, up_to(4), true);
     add<two_loops<2, holding_back, asymmetric, 0, 3>>(to, "two loops, 3 through 2, holding back, asymmetric",
-                                                      deadlines_pass, up_to(2));
+                                                      deadlines_pass, up_to(4), true);
     add<reader_dies_armed<asymmetric>>(to, "a reader that dies armed, asymmetric");
     add<loop_wants_two<asymmetric>>(to, "a loop that wants 2, asymmetric");
 }

@@ -40,7 +40,7 @@ std::string explore_apart(const entry& one) {
     const report found = explore(*subject, one.may_happen, one.within, orders);
     std::vector<std::string> trace;
     if (!as_expected(one, found) && !found.failure.empty()) {
-        trace = replay(*one.make(), one.may_happen, found.schedule, orders);
+        trace = replay(*one.make(), one.may_happen, found.schedule, orders).trace;
     }
     const std::vector<site> executed = orders.executed();
     std::ostringstream all;

@@ -8,6 +8,7 @@
 #include "exploration.hpp"
 #include "figures.hpp"
 #include "mutants.hpp"
+#include "regressions.hpp"
 #include "workers.hpp"
 #include "written.hpp"
 
@@ -170,13 +171,14 @@ bool any_dropped(const figures& now) {
     return dropped("mutants killed", now.mutants, floors.mutants) || any;
 }
 
-bool judge(results& all) {
+bool judge(results& all, const catalogue& programs) {
     list_orders(all.orders);
     const of_the_written written = list_missing(all.orders);
     verdict_on_mutants mutants;
     if (all.unexpected == 0) {
         mutants = kill_mutants(all.witnesses, all.orders);
     }
+    const std::size_t held = replay_regressions(programs);
     all.reached.orders = written.executed;
     all.reached.mutants = mutants.killed;
     const figures& now = all.reached;
@@ -187,9 +189,10 @@ bool judge(results& all) {
     std::printf("litmus verdicts as known: %zu/%zu\n", now.litmus, all.litmus_programs);
     std::printf("orders in include/: %zu, executed: %zu\n", written.total, written.executed);
     std::printf("mutants killed: %zu/%zu\n", mutants.killed, mutants.total);
+    std::printf("regressions that hold: %zu/%zu\n", held, regressions.size());
     const bool fell = any_dropped(now);
-    const bool good =
-        all.unexpected == 0 && written.executed == written.total && mutants.killed == mutants.total && !fell;
+    const bool good = all.unexpected == 0 && held == regressions.size() && written.executed == written.total &&
+                      mutants.killed == mutants.total && !fell;
     std::printf("model: %s\n", good ? "ok" : "NOT OK");
     return good;
 }
@@ -207,7 +210,7 @@ bool run(const selection& chosen) {
         "access;\n       a compiler's reordering is outside of it\n\n");
     results all = explore_all(programs);
     const bool everything_ran = chosen.filter.empty() && !chosen.quick && !chosen.unreduced;
-    return everything_ran ? judge(all) : all.unexpected == 0;
+    return everything_ran ? judge(all, programs) : all.unexpected == 0;
 }
 
 bool somebody_notices() {

@@ -42,7 +42,7 @@ int replay_one(std::string_view name, const char* schedule) {
     for (const entry& one : everything()) {
         if (one.name == name) {
             sites orders;
-            for (const std::string& line : replay(*one.make(), one.may_happen, schedule, orders)) {
+            for (const std::string& line : replay(*one.make(), one.may_happen, schedule, orders).trace) {
                 std::printf("%s\n", line.c_str());
             }
             return 0;

@@ -51,11 +51,11 @@ void add_spinning(catalogue& to) {
         "spinning/2 through 1, alone", expectation::known_to_fail, may_give_up_twice, up_to(2)));
     add<both_wait<1, cursor::cached, spin, 0, 1>>(to, "1 through 1, alone, crowded", processor_is_wanted, up_to(2));
     add<both_wait<1, cursor::cached, spin_then_sleep<asymmetric>, 0, 1>>(to, "1 through 1, then asleep, asymmetric",
-                                                                         may_give_up_once, up_to(3));
+                                                                         may_give_up_once, up_to(4));
     add<both_wait<1, cursor::cached, spin_then_sleep<symmetric>, before_the_wrap, 2>>(
-        to, "2 through 1, then asleep, symmetric", may_give_up_twice, up_to(2));
+        to, "2 through 1, then asleep, symmetric", may_give_up_twice, up_to(3), true);
     add<both_wait<1, cursor::cached, spin_then_sleep<asymmetric>, 0, 1>>(
-        to, "1 through 1, then asleep, asymmetric, crowded", processor_is_wanted, up_to(2));
+        to, "1 through 1, then asleep, asymmetric, crowded", processor_is_wanted, up_to(3));
     add<short_deadlines<spin>>(to, "alone, with short deadlines", may_give_up_twice, up_to(3));
     add<short_deadlines<spin_then_sleep<asymmetric>>>(to, "then asleep, with short deadlines", may_give_up_twice,
                                                       up_to(3));

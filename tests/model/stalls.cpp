@@ -81,9 +81,9 @@ void add_stalls(catalogue& to) {
     add_true_stall<cannot_both_hold<2, 1, 2, 2, symmetric>>(to, "2 free and 2 present in 2, symmetric");
     add_true_stall<cannot_both_hold<2, 1, 2, 2, asymmetric>>(to, "2 free and 2 present in 2, asymmetric");
     add_true_stall<cannot_both_hold<4, 2, 3, 3, asymmetric>>(to, "3 free and 3 present in 4, asymmetric");
-    add<can_both_hold<2, 1, 2, 2, asymmetric>>(to, "1 free and 2 present in 2, asymmetric", up_to(3));
-    add<can_both_hold<2, 2, 1, 4, asymmetric>>(to, "2 free and 1 present in 2, asymmetric", up_to(2));
-    add<can_both_hold<4, 2, 2, 4, asymmetric>>(to, "2 free and 2 present in 4, asymmetric", up_to(2));
+    add<can_both_hold<2, 1, 2, 2, asymmetric>>(to, "1 free and 2 present in 2, asymmetric", up_to(4));
+    add<can_both_hold<2, 2, 1, 4, asymmetric>>(to, "2 free and 1 present in 2, asymmetric", up_to(3), true);
+    add<can_both_hold<4, 2, 2, 4, asymmetric>>(to, "2 free and 2 present in 4, asymmetric", up_to(4));
 }
 
 }  // namespace ferrule::model

@@ -117,27 +117,28 @@ void add_waiting(catalogue& to) {
     add<both_sleep<1, cursor::cached, asymmetric, 0, 1>>(to, "1 through 1, asymmetric, without heavy fences",
                                                          no_heavy_fences);
     add<both_sleep<1, cursor::cached, asymmetric, 0, 1>>(to, "1 through 1, asymmetric, refused once",
-                                                         a_heavy_fence_is_refused);
+                                                         a_heavy_fence_is_refused, up_to(3));
     add<both_sleep<1, cursor::cached, symmetric, 0, 1>>(to, "1 through 1, symmetric, woken by nobody", woken_by_nobody,
-                                                        up_to(3));
+                                                        up_to(4), true);
     add<reader_leaves<symmetric>>(to, "for a reader that leaves, symmetric");
     add<reader_leaves<asymmetric>>(to, "for a reader that leaves, asymmetric");
     add<reader_leaves<symmetric>>(to, "for a reader that leaves, woken by nobody", woken_by_nobody, up_to(3));
     add<both_sleep<1, cursor::direct, symmetric, before_the_wrap, 2>>(to, "2 through 1, direct, symmetric",
-                                                                      deadlines_pass, up_to(2));
+                                                                      deadlines_pass, up_to(3), true);
     add<both_sleep<1, cursor::cached, asymmetric, before_the_wrap, 2>>(to, "2 through 1, cached, asymmetric",
                                                                        deadlines_pass, up_to(3), true);
-    add<both_sleep<4, cursor::cached, asymmetric, 0, 5>>(to, "5 through 4, without naps, asymmetric", {}, up_to(2));
-    add<both_sleep<2, cursor::cached, symmetric, 0, 3>>(to, "3 through 2, without naps, symmetric", {}, up_to(2));
+    add<both_sleep<4, cursor::cached, asymmetric, 0, 5>>(to, "5 through 4, without naps, asymmetric", {}, up_to(2),
+                                                         true, true);
+    add<both_sleep<2, cursor::cached, symmetric, 0, 3>>(to, "3 through 2, without naps, symmetric", {}, up_to(3), true);
     add<both_sleep<2, holding_back, asymmetric, 0, 3>>(to, "3 through 2, holding back, asymmetric", deadlines_pass,
-                                                       up_to(2));
+                                                       up_to(3));
     add<both_sleep<4, cursor::cached, asymmetric, before_the_wrap, 5>>(to, "5 through 4, cached, asymmetric",
                                                                        deadlines_pass, up_to(2), true);
     add<reader_wants_two<cursor::cached, asymmetric>>(to, "for 2 of 3, asymmetric", deadlines_pass, up_to(3), true);
     add<roused<symmetric>>(to, "for what a sleeper has room for, without naps, symmetric", {});
     add<roused<asymmetric>>(to, "for what a sleeper has room for, without naps, asymmetric", {});
-    add<by_the_ringful<2, asymmetric>>(to, "for 2, 0 and 3 of 2, asymmetric", deadlines_pass, up_to(2));
-    add<by_the_ringful<1, symmetric>>(to, "for 1, 0 and 2 of 1, symmetric", deadlines_pass, up_to(2));
+    add<by_the_ringful<2, asymmetric>>(to, "for 2, 0 and 3 of 2, asymmetric", deadlines_pass, up_to(3));
+    add<by_the_ringful<1, symmetric>>(to, "for 1, 0 and 2 of 1, symmetric", deadlines_pass, up_to(3), true);
 }
 
 }  // namespace ferrule::model
