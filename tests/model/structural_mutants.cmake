@@ -30,7 +30,10 @@ set(structural_mutants
   word_read_when_parking
 )
 
-find_program(FERRULE_PATCH patch REQUIRED)
+if(NOT FERRULE_PATCH)
+  message(STATUS "No patch program: the structural mutants are left out")
+  return()
+endif()
 get_target_property(headers ferrule HEADER_SET)
 
 # A copy of include/ with one patch applied, and the program that explores it.
