@@ -128,7 +128,7 @@ void add_waiting(catalogue& to) {
     add<both_sleep<1, cursor::cached, asymmetric, before_the_wrap, 2>>(to, "2 through 1, cached, asymmetric",
                                                                        deadlines_pass, up_to(3), true);
     add<both_sleep<4, cursor::cached, asymmetric, 0, 5>>(to, "5 through 4, without naps, asymmetric", {}, up_to(2),
-                                                         true, true);
+                                                         true);
     add<both_sleep<2, cursor::cached, symmetric, 0, 3>>(to, "3 through 2, without naps, symmetric", {}, up_to(3), true);
     add<both_sleep<2, holding_back, asymmetric, 0, 3>>(to, "3 through 2, holding back, asymmetric", deadlines_pass,
                                                        up_to(3));

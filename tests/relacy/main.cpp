@@ -81,8 +81,8 @@ void expect(const char* name, bool to_hold, rl::scheduler_type_e search, rl::ite
     (void)rl::simulate<Test>(how);
     const bool held = how.test_result == rl::test_result_success;
     wrong += held == to_hold ? 0U : 1U;
-    std::printf("%-4s %-48s %8lu executions  %s\n", held == to_hold ? "ok" : "FAIL", name,
-                static_cast<unsigned long>(how.stop_iteration), rl::test_result_str(how.test_result));
+    std::printf("%-4s %-48s %8s executions  %s\n", held == to_hold ? "ok" : "FAIL", name,
+                std::to_string(how.stop_iteration).c_str(), rl::test_result_str(how.test_result));
     std::fflush(stdout);
 }
 
