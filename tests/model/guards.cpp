@@ -152,6 +152,27 @@ struct two_wait_for_different_things {
     void settle() {}
 };
 
+/// One thread waits for one element, another, in the same end, for both; nobody takes any. Who finds its one there must
+/// not leave the other without an announcement.
+template <class Barrier>
+struct the_nearer_one_leaves {
+    static constexpr unsigned threads = 3;
+    using ring_type = ring_of<std::uint32_t, 2, futex<Barrier>>;
+    ring_type ring{futex<Barrier>{}, starting_at{before_the_wrap}};
+    producer<ring_type, cursor::cached, guard::none> tx = ring.template claim_producer<cursor::cached, guard::none>();
+    consumer<ring_type, cursor::cached, guard::locked> rx =
+        ring.template claim_consumer<cursor::cached, guard::locked>();
+
+    void run(unsigned me) {
+        if (me == 0) {
+            require(tx.try_push(0U) && tx.try_push(1U), "no room in an empty ring");
+        } else {
+            require(rx.wait_readable(me, forever) == status::ok, "an element was lost");
+        }
+    }
+    void settle() {}
+};
+
 /// One thread waits in a locked end, another closes it.
 template <class Barrier>
 struct closed_by_a_sibling {
@@ -190,6 +211,8 @@ void add_guards(catalogue& to) {
     add<two_wait_in_one_end<asymmetric, 2>>(to, "two wait in one end for 2, asymmetric", deadlines_pass, up_to(1));
     add<two_wait_for_different_things<asymmetric>>(to, "two wait in one end for 1 and for 2, asymmetric",
                                                    deadlines_pass, up_to(2));
+    add<the_nearer_one_leaves<asymmetric>>(to, "two wait in one end, the nearer one leaves, asymmetric", deadlines_pass,
+                                           up_to(2));
     add<closed_by_a_sibling<symmetric>>(to, "a waiting thread's end is closed by another, symmetric");
     add<closed_by_a_sibling<asymmetric>>(to, "a waiting thread's end is closed by another, asymmetric");
 }

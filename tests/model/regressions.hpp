@@ -19,6 +19,9 @@ struct regression {
 inline constexpr std::array regressions{
     regression{"waiting/2 through 1, cached, asymmetric", "AAAAAAAAAAAAAAAAABBBBBBBBBBBBBBBBAAA",
                "no_look_after_a_stall", "a peer that had served us and then gone to sleep was taken for a stall"},
+    regression{"guards/two wait in one end for 1 and for 2, asymmetric", "AABBBBBBBBBBBBBBBBBACCCC0CCCCCCCCCCCCCA",
+               "passed_siblings_not_called",
+               "a sleeper whose position was just passed was hidden by the announcement of another in its end"},
 };
 
 /// Replays them all, and prints which of them fail again. Returns how many do not.
