@@ -6,7 +6,6 @@ namespace ferrule::model {
 namespace {
 
 constexpr unsigned writer = 0;
-constexpr unsigned reader = 1;
 
 platform::time_point soon() { return platform::now() + std::chrono::microseconds{1}; }
 

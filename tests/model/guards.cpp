@@ -2,6 +2,8 @@
 #include <ferrule/guard/checked.hpp>
 #include <ferrule/guard/locked.hpp>
 
+#include <array>
+
 #include "catalogue.hpp"
 #include "waits.hpp"
 
@@ -52,6 +54,22 @@ struct one_stays_inside {
         }
     }
     void settle() { require(!overlapped, "a call came in while another was inside, and nobody was told"); }
+};
+
+/// Two calls that never end, one of them by the owner: one is told on its way in, as there is no way out.
+struct two_never_end {
+    static constexpr unsigned threads = 2;
+    guard::checked::state<platform> end;
+    std::array<bool, threads> inside{};
+
+    void run(unsigned me) {
+        if (me == 0) {
+            end.leave(end.enter());
+        }
+        (void)end.enter();
+        inside[me] = true;
+    }
+    void settle() { require(!inside[0] || !inside[1], "two calls were in one end, and nobody was told"); }
 };
 
 /// One thread uses the end, then another, with a flag between them: nothing to complain of.
@@ -204,6 +222,7 @@ void add_guards(catalogue& to) {
     add<overlap<1, 1>>(to, "overlapping first calls are diagnosed", stops);
     add<overlap<2, 1>>(to, "overlapping calls are diagnosed", stops);
     add<one_stays_inside>(to, "a call beside one that never ends is diagnosed", stops);
+    add<two_never_end>(to, "two calls that never end are diagnosed", stops);
     add<one_after_the_other>(to, "one thread after the other is not");
     add<one_after_the_other>(to, "one thread after the other is not, without heavy fences", {.heavy_fences = false});
     add<locked_writers>(to, "two writers take turns");

@@ -14,6 +14,8 @@ set(structural_mutants
   held_wakes_forgotten_when_dying
   held_wakes_forgotten_when_waiting
   held_wakes_looked_for_from_the_end
+  mark_not_checked_again
+  newcomer_not_noticed
   no_look_after_a_stall
   no_look_after_announcing
   no_look_after_arming
