@@ -23,6 +23,8 @@ class inlined;
 namespace cursor {
 struct direct;
 struct cached;
+template <std::uint64_t N>
+struct batched;
 }  // namespace cursor
 
 namespace guard {

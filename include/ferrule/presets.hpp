@@ -14,6 +14,7 @@
 
 #include <ferrule/barrier/asymmetric.hpp>
 #include <ferrule/barrier/symmetric.hpp>
+#include <ferrule/cursor/batched.hpp>
 #include <ferrule/cursor/cached.hpp>
 #include <ferrule/cursor/direct.hpp>
 #include <ferrule/guard/checked.hpp>

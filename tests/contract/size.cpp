@@ -10,11 +10,13 @@ namespace {
 using bytes = heap_ring<>;
 using unguarded = producer<bytes, cursor::cached, guard::none>;
 using locked = producer<bytes, cursor::cached, guard::locked>;
+using batched = producer<bytes, cursor::batched<64>, guard::checked>;
 
 static_assert(sizeof(bytes::producer_type) == 128 && alignof(bytes::producer_type) == 128);
 static_assert(sizeof(bytes::consumer_type) == 128 && alignof(bytes::consumer_type) == 128);
 static_assert(sizeof(unguarded) == 128 && alignof(unguarded) == 128);
 static_assert(sizeof(locked) == 128 && alignof(locked) == 128);
+static_assert(sizeof(batched) == 128 && alignof(batched) == 128);
 
 static_assert(sizeof(control<detail::native>) == 512);
 // Two announcements, then the process's own part: storage, claims. Policies without state take no room.

@@ -24,7 +24,7 @@ struct in_object {
 };
 
 using storages = std::tuple<on_heap, in_object>;
-using cursors = std::tuple<cursor::direct, cursor::cached>;
+using cursors = std::tuple<cursor::direct, cursor::cached, cursor::batched<3>>;
 using guards = std::tuple<guard::checked, guard::none, guard::locked>;
 
 /// One point of the matrix: makes rings of any element type and capacity, and claims their ends.
