@@ -18,6 +18,7 @@
 #include <ferrule/detail/call.hpp>
 #include <ferrule/detail/claim.hpp>
 #include <ferrule/detail/failure.hpp>
+#include <ferrule/detail/sleepers.hpp>
 #include <ferrule/span_pair.hpp>
 #include <ferrule/status.hpp>
 
@@ -171,7 +172,8 @@ public:
         }
         conclude(verdict_ == status::corrupt ? status::corrupt : status::closed);
         if constexpr (Guard::many_threads && waiter_type::can_wait) {
-            dismiss_sleepers();
+            asleep_.mark_all();
+            call_marked_sleepers();
         }
     }
 
@@ -195,7 +197,7 @@ public:
         wake_for_what_was_held();
         Role::my_point(*ring_).drain();
         const std::uint64_t position = own_ + min - Role::lead(capacity());
-        announce(position, position);
+        announce({.need = position, .wake = position});
         // WKs ↔ WKp (wake_peer_if_due, close).
         (void)barrier_.heavy();
         if (look(min) >= min || over(min)) {
@@ -423,10 +425,6 @@ private:
         return theirs_->wake_at.load(std::memory_order_relaxed);
     }
 
-    [[nodiscard]] static constexpr bool is_ahead(std::uint64_t position, std::uint64_t of) noexcept {
-        return position != of && position - of < std::uint64_t{1} << 63U;
-    }
-
     /// Wakes the peer if the publication that began at `before` passed the position it sleeps for.
     void wake_peer_if_due(std::uint64_t before) noexcept {
         // WKp ↔ WKs (sleep): without it both may miss the other's store, and the peer sleeps over what is there.
@@ -456,14 +454,14 @@ private:
     [[gnu::noinline]] status sleep(Point& point, std::uint64_t want, bool convenient, time_point deadline) noexcept {
         // Relaxed: read before the barrier, so that a wake after it ends the park.
         const std::uint32_t seen = theirs_->wakes.load(std::memory_order_relaxed);
-        const std::uint64_t room = capacity();
-        const std::uint64_t hoped_for = convenient ? Role::convenient(want, room) : want;
-        ++sleepers_;
-        announce(own_ + want - Role::lead(room), own_ + hoped_for - Role::lead(room));
-        // WKs ↔ WKp (wake_peer_if_due, close): without it both may miss the other's store.
-        const bool fenced = barrier_.heavy();
+        const std::uint64_t hoped_for = convenient ? Role::convenient(want, capacity()) : want;
+        const std::uint64_t here = own_ - Role::lead(capacity());
+        sleeper me{{.need = here + want, .wake = here + hoped_for}};
+        asleep_.add(me);
+        const bool fenced = announce_nearest();
+        bool parked = false;
         status outcome = status::ok;
-        if (look(want) < want && !over(want)) {
+        if (limit_ - own_ < want && !over(want)) {
             outcome = rouse_peer();
             if (outcome == status::stalled) {
                 // The peer may have served us since that look, and then gone to sleep itself: that is no stall.
@@ -479,18 +477,24 @@ private:
                 guard_.idle();
                 point.park(theirs_->wakes, seen, until);
                 guard_.resume();
+                parked = true;
             }
         }
-        if (--sleepers_ == 0) {
+        asleep_.remove(me);
+        if (asleep_.empty()) {
             withdraw();
+        } else if (Guard::many_threads && !parked) {
+            // Our position may have stood before theirs when the peer passed theirs: then nobody woke them.
+            asleep_.mark_reached(reached());
+            call_marked_sleepers();
         }
         return outcome;
     }
 
-    /// Lets the threads that sleep in this end find it closed. Again and again, because one that has let go of the
-    /// guard in order to sleep need not be asleep yet.
-    [[gnu::noinline]] void dismiss_sleepers() noexcept {
-        while (sleepers_ != 0) {
+    /// Wakes threads of ours that sleep in this end. Again and again, because one that has let go of the guard in order
+    /// to sleep need not be asleep yet.
+    [[gnu::noinline]] void call_marked_sleepers() noexcept {
+        while (asleep_.any_called()) {
             Role::my_point(*ring_).unpark(theirs_->wakes);
             guard_.idle();
             platform::yield();
@@ -501,22 +505,32 @@ private:
     /// Waits for nothing any more: a position that was passed wakes nobody.
     void withdraw() noexcept {
         // Relaxed, sole writer: seen late, it costs a wake too many.
-        mine_->wake_at.store(limit_ - Role::lead(capacity()), std::memory_order_relaxed);
+        mine_->wake_at.store(reached(), std::memory_order_relaxed);
     }
 
-    /// Says where to be woken. With guard::locked several threads may sleep here: the nearest position counts, and
-    /// whoever is woken looks for itself.
-    void announce(std::uint64_t need, std::uint64_t wake) noexcept {
-        if (sleepers_ > 1) {
-            const std::uint64_t passed = limit_ - Role::lead(capacity());
-            const std::uint64_t others_need = mine_->need_at.load(std::memory_order_relaxed);
-            const std::uint64_t others_wake = mine_->wake_at.load(std::memory_order_relaxed);
-            need = is_ahead(need, others_need) && is_ahead(others_need, passed) ? others_need : need;
-            wake = is_ahead(wake, others_wake) && is_ahead(others_wake, passed) ? others_wake : wake;
-        }
+    /// How far the peer has come, as far as this end knows.
+    [[nodiscard]] std::uint64_t reached() const noexcept { return limit_ - Role::lead(capacity()); }
+
+    void announce(positions at) noexcept {
         // Relaxed, sole writer: ordered by the barrier that follows.
-        mine_->need_at.store(need, std::memory_order_relaxed);
-        mine_->wake_at.store(wake, std::memory_order_relaxed);
+        mine_->need_at.store(at.need, std::memory_order_relaxed);
+        mine_->wake_at.store(at.wake, std::memory_order_relaxed);
+    }
+
+    /// Announces the nearest position that a thread of ours sleeps for and that is still to come, seen after the
+    /// announcement: one that was passed before would wake nobody, and hide the others. False if the barrier failed.
+    bool announce_nearest() noexcept {
+        bool fenced = true;
+        for (auto next = asleep_.nearest(reached()); next; next = asleep_.nearest(reached())) {
+            announce(*next);
+            // WKs ↔ WKp (wake_peer_if_due, close): without it both may miss the other's store.
+            fenced = barrier_.heavy();
+            (void)look(capacity());  // Another thread may have held something back since publish_pending().
+            if (is_ahead(next->wake, reached())) {
+                break;
+            }
+        }
+        return fenced;
     }
 
     /// Before this end sleeps: a peer that sleeps for convenience gets what there is. One that needs more than there is
@@ -570,8 +584,8 @@ private:
     }
 
     [[no_unique_address]] barrier_of<waiter_type, platform> barrier_{};
-    std::uint32_t wakes_ = 0;      // The last value of mine_->wakes.
-    std::uint32_t sleepers_ = 0;   // Threads of ours that sleep; more than one only with guard::locked.
+    std::uint32_t wakes_ = 0;  // The last value of mine_->wakes.
+    sleepers asleep_;
     std::uint64_t held_from_ = 0;  // Up to where a sleeper was looked for, while wakes are held.
     Ring* ring_ = nullptr;
 };

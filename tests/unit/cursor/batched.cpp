@@ -1,5 +1,7 @@
 #include <ferrule/cursor/batched.hpp>
 // The header under test comes first: it must stand alone.
+#include <poll.h>
+
 #include <array>
 #include <span>
 
@@ -174,4 +176,24 @@ TEST_CASE("batched: nothing is held back over a wait, an arm, a close, a hand-ov
     CHECK(rx.try_pop() == 3);
     rx.close();
     CHECK(ring.size_guess() == 3);
+}
+
+TEST_CASE("batched: what a wait or an arm brings out wakes the peer, even while wakes are held") {
+    for (const bool arms : {false, true}) {
+        CAPTURE(arms);
+        heap_ring<int, waiter::eventfd> ring{8};
+        auto tx = ring.claim_producer<cursor::batched<1000>>();
+        auto rx = ring.claim_consumer();
+        ::pollfd woken{.fd = rx.poll_fd(), .events = POLLIN, .revents = 0};
+        CHECK(rx.arm(1));
+        tx.hold_wakes();
+        CHECK(tx.try_push(1));
+        CHECK(::poll(&woken, 1, 0) == 0);
+        if (arms) {
+            CHECK(tx.arm(8));
+        } else {
+            CHECK(tx.wait_writable(8, std::chrono::steady_clock::now()) == status::timed_out);
+        }
+        CHECK(::poll(&woken, 1, 0) == 1);
+    }
 }
