@@ -15,6 +15,8 @@ struct native;
 
 namespace storage {
 template <class T>
+class borrowed;
+template <class T>
 class heap;
 template <class T, std::size_t N>
 class inlined;

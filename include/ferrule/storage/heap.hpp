@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <new>
 
 #include <ferrule/config.hpp>
+#include <ferrule/detail/capacity.hpp>
 #include <ferrule/detail/failure.hpp>
 #include <ferrule/geometry.hpp>
 
@@ -21,7 +21,8 @@ public:
     using geometry_type = geometry::run_time;
 
     /// Throws std::invalid_argument unless `capacity` is a power of two, std::bad_alloc if there is no memory for it.
-    explicit heap(std::size_t capacity) : geometry_{checked(capacity)}, slots_{allocate(capacity * sizeof(T))} {}
+    explicit heap(std::size_t capacity)
+        : geometry_{detail::checked_capacity(capacity, sizeof(T))}, slots_{allocate(capacity * sizeof(T))} {}
     heap(const heap&) = delete;
     heap& operator=(const heap&) = delete;
     ~heap() {
@@ -44,16 +45,6 @@ private:
     // and might keep the memory of a ring that is gone.
     static constexpr bool in_whole_pages(std::size_t bytes) noexcept {
         return bytes >= (std::size_t{64} << 10U) && alignof(T) <= 4096;
-    }
-
-    static std::size_t checked(std::size_t capacity) {
-        if (!is_capacity(capacity)) {
-            detail::invalid_capacity(capacity);
-        }
-        if (capacity > PTRDIFF_MAX / sizeof(T)) {
-            detail::invalid_argument("ferrule: capacity exceeds the address space");
-        }
-        return capacity;
     }
 
     static T* allocate(std::size_t bytes) {
