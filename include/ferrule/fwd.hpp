@@ -20,6 +20,8 @@ template <class T>
 class heap;
 template <class T, std::size_t N>
 class inlined;
+template <class T>
+class mirrored;
 }  // namespace storage
 
 namespace cursor {

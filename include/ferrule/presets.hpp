@@ -5,6 +5,7 @@
 //   heap_ring<T, W>      storage::heap      default_waiter    most programs: capacity chosen at run time
 //   inline_ring<T, N, W> storage::inlined   waiter::never     no allocation, capacity known to the compiler, polled
 //   borrowed_ring<T, W>  storage::borrowed  default_waiter    memory of the caller's
+//   mirrored_ring<T, W>  storage::mirrored  default_waiter    every grant in one piece
 //
 // T is std::byte for a stream of bytes. Cursor and guard policies belong to the ends and are chosen when an end is
 // claimed: ring.claim_producer<cursor::direct, guard::none>().
@@ -25,6 +26,7 @@
 #include <ferrule/storage/borrowed.hpp>
 #include <ferrule/storage/heap.hpp>
 #include <ferrule/storage/inlined.hpp>
+#include <ferrule/storage/mirrored.hpp>
 #include <ferrule/waiter/eventfd.hpp>
 #include <ferrule/waiter/futex.hpp>
 #include <ferrule/waiter/never.hpp>
@@ -44,6 +46,9 @@ using inline_ring = basic_ring<storage::inlined<T, N>, W>;
 
 template <class T = std::byte, class W = default_waiter>
 using borrowed_ring = basic_ring<storage::borrowed<T>, W>;
+
+template <class T = std::byte, class W = default_waiter>
+using mirrored_ring = basic_ring<storage::mirrored<T>, W>;
 
 /// For waits that end only when there is something to do.
 inline constexpr std::chrono::steady_clock::time_point no_deadline = std::chrono::steady_clock::time_point::max();

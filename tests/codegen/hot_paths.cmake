@@ -41,7 +41,7 @@ function(crimes_of name out)
 endfunction()
 
 set(innocent hot_push_to_wakeable)
-foreach(variant "" batched_)
+foreach(variant "" batched_ mirrored_ borrowed_)
   foreach(verb try_write try_read try_push try_pop commit release)
     list(APPEND innocent hot_${variant}${verb})
   endforeach()

@@ -22,6 +22,8 @@ static_assert(sizeof(control<detail::native>) == 512);
 // Two announcements, then the process's own part: storage, claims. Policies without state take no room.
 static_assert(sizeof(bytes) == 512 + 128);
 static_assert(sizeof(heap_ring<std::byte, waiter::never>) == 512 + 128);
+static_assert(sizeof(mirrored_ring<>::producer_type) == 128 && sizeof(mirrored_ring<>::consumer_type) == 128);
+static_assert(sizeof(borrowed_ring<>) == sizeof(bytes));
 static_assert(sizeof(inline_ring<std::byte, 128>) == 512 + 128 + 128);
 
 }  // namespace

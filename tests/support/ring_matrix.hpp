@@ -8,6 +8,7 @@
 #include <limits>
 #include <span>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
 #include <doctest/doctest.h>
@@ -36,7 +37,17 @@ struct lent {
     };
 };
 
-using storages = std::tuple<on_heap, in_object, lent>;
+struct in_mirror {
+    /// Elements that cannot be shown at two addresses stay on the heap.
+    template <class T, std::size_t>
+    struct fit : std::type_identity<storage::heap<T>> {};
+    template <raw_element T, std::size_t N>
+    struct fit<T, N> : std::type_identity<storage::mirrored<T>> {};
+    template <class T, std::size_t N>
+    using storage = typename fit<T, N>::type;
+};
+
+using storages = std::tuple<on_heap, in_object, lent, in_mirror>;
 using cursors = std::tuple<cursor::direct, cursor::cached, cursor::batched<3>>;
 using guards = std::tuple<guard::checked, guard::none, guard::locked>;
 
