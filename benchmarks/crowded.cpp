@@ -135,7 +135,7 @@ void crowded(benchmark::State& state) {
     if (wrong != 0) {
         state.SkipWithError("messages arrived wrong");
     }
-    state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * pairs * each));
+    state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(pairs * each));
 }
 
 namespace waiter = ferrule::waiter;

@@ -2,7 +2,8 @@
 //
 // Flow-aware: a consumer that pulls the producer's cursor over after every message makes both wait for the cache line.
 // So when something small was found almost at once, which is what a flowing stream looks like, poll() lingers a moment
-// for more to gather. In a ping-pong it had to look many times, and never lingers.
+// for more to gather. A ping-pong between neighbouring processors looks the same, but there nothing gathers: each time
+// lingering was in vain, it is left alone for twice as long.
 //
 // Scheduling sense: it yields now and then, and when a yield took long, somebody else needed the processor. Then the
 // budget counts as spent, and the next polls are one look each.
@@ -50,7 +51,7 @@ struct spin {
             if (there >= want) {
                 return polled::enough;
             }
-            if (budget_ == std::chrono::nanoseconds{0} || crowded()) {
+            if (budget_ == std::chrono::nanoseconds{0} || counted_down(crowded_)) {
                 return Platform::now() >= deadline ? polled::expired : polled::spent;
             }
             time_point begun{};
@@ -95,39 +96,49 @@ struct spin {
         static constexpr std::uint32_t looks_that_mean_flow = 4;
         static constexpr std::uint64_t small_batch = 4096;
         static constexpr int pauses_to_linger = 8;
+        static constexpr std::uint32_t longest_without_lingering = 255;
 
         template <class Look>
-        static void linger_if_flowing(Look& look, std::uint32_t looks, std::uint64_t there) noexcept {
-            if (looks <= looks_that_mean_flow && there < small_batch) {
-                for (int i = 0; i != pauses_to_linger; ++i) {
-                    Platform::pause();
-                }
-                look();
+        void linger_if_flowing(Look& look, std::uint32_t looks, std::uint64_t there) noexcept {
+            if (looks > looks_that_mean_flow || there >= small_batch || counted_down(no_linger_)) {
+                return;
             }
+            for (int i = 0; i != pauses_to_linger; ++i) {
+                Platform::pause();
+            }
+            // Relaxed, statistics: as in counted_down().
+            const std::uint32_t before = in_vain_.load(std::memory_order_relaxed);
+            const std::uint32_t in_vain = look() > there ? 0 : std::min(2 * before + 1, longest_without_lingering);
+            in_vain_.store(in_vain, std::memory_order_relaxed);
+            no_linger_.store(in_vain, std::memory_order_relaxed);
         }
 
         [[nodiscard]] bool somebody_waits(time_point before) noexcept {
             Platform::yield();
             const bool waits = Platform::now() - before >= yield_to_nobody;
             if (waits) {
-                skip_.store(polls_skipped_when_crowded, std::memory_order_relaxed);
+                crowded_.store(polls_skipped_when_crowded, std::memory_order_relaxed);
             }
             return waits;
         }
 
-        /// True for a while after somebody was seen to wait for the processor.
-        [[nodiscard]] bool crowded() noexcept {
+        using counter = typename Platform::template atomic<std::uint32_t>;
+
+        /// True for as many calls as was stored in `left`.
+        [[nodiscard]] static bool counted_down(counter& left) noexcept {
             // Relaxed, statistics: with guard::locked two threads may poll at once, and a miscount does not matter.
-            const std::uint32_t skip = skip_.load(std::memory_order_relaxed);
-            if (skip == 0) {
+            const std::uint32_t rest = left.load(std::memory_order_relaxed);
+            if (rest == 0) {
                 return false;
             }
-            skip_.store(skip - 1, std::memory_order_relaxed);
+            left.store(rest - 1, std::memory_order_relaxed);
             return true;
         }
 
         std::chrono::nanoseconds budget_;
-        typename Platform::template atomic<std::uint32_t> skip_{0};
+        counter crowded_{0};    // Polls to keep short, after somebody was seen to wait for the processor.
+        counter no_linger_{0};  // Polls not to linger in.
+        counter in_vain_{0};    // What no_linger_ began with the last time.
     };
 };
 
