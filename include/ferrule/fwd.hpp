@@ -13,10 +13,15 @@ namespace detail {
 struct native;
 }
 
+namespace pages {
+struct plain;
+class huge;
+}  // namespace pages
+
 namespace storage {
 template <class T>
 class borrowed;
-template <class T>
+template <class T, class Pages = pages::plain>
 class heap;
 template <class T, std::size_t N>
 class inlined;

@@ -3,6 +3,7 @@
 //   name                 storage            waiter            for whom
 //   -------------------  -----------------  ----------------  ---------------------------------------------------------
 //   heap_ring<T, W>      storage::heap      default_waiter    most programs: capacity chosen at run time
+//   huge_ring<T, W>      heap, pages::huge  default_waiter    many megabytes, in huge pages where there are any
 //   inline_ring<T, N, W> storage::inlined   waiter::never     no allocation, capacity known to the compiler, polled
 //   borrowed_ring<T, W>  storage::borrowed  default_waiter    memory of the caller's
 //   mirrored_ring<T, W>  storage::mirrored  default_waiter    every grant in one piece
@@ -22,6 +23,8 @@
 #include <ferrule/guard/checked.hpp>
 #include <ferrule/guard/locked.hpp>
 #include <ferrule/guard/none.hpp>
+#include <ferrule/pages/huge.hpp>
+#include <ferrule/pages/plain.hpp>
 #include <ferrule/ring.hpp>
 #include <ferrule/storage/borrowed.hpp>
 #include <ferrule/storage/heap.hpp>
@@ -40,6 +43,9 @@ using default_waiter = waiter::then<waiter::spin<>, waiter::futex<>>;
 
 template <class T = std::byte, class W = default_waiter>
 using heap_ring = basic_ring<storage::heap<T>, W>;
+
+template <class T = std::byte, class W = default_waiter>
+using huge_ring = basic_ring<storage::heap<T, pages::huge>, W>;
 
 template <class T, std::size_t N, class W = waiter::never>
 using inline_ring = basic_ring<storage::inlined<T, N>, W>;

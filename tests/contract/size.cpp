@@ -24,6 +24,7 @@ static_assert(sizeof(bytes) == 512 + 128);
 static_assert(sizeof(heap_ring<std::byte, waiter::never>) == 512 + 128);
 static_assert(sizeof(mirrored_ring<>::producer_type) == 128 && sizeof(mirrored_ring<>::consumer_type) == 128);
 static_assert(sizeof(borrowed_ring<>) == sizeof(bytes));
+static_assert(sizeof(huge_ring<>::producer_type) == 128 && sizeof(huge_ring<>::consumer_type) == 128);
 static_assert(sizeof(inline_ring<std::byte, 128>) == 512 + 128 + 128);
 
 }  // namespace

@@ -1,20 +1,21 @@
 // Slots in memory of the process's own, for a capacity known at run time.
 #pragma once
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <new>
 
+#include <ferrule/concepts.hpp>
 #include <ferrule/config.hpp>
 #include <ferrule/detail/capacity.hpp>
 #include <ferrule/detail/failure.hpp>
+#include <ferrule/fwd.hpp>
 #include <ferrule/geometry.hpp>
+#include <ferrule/pages/plain.hpp>
 
 namespace ferrule::inline v0::storage {
 
-template <class T>
+template <class T, class Pages>
 class heap {
 public:
     using value_type = T;
@@ -28,7 +29,7 @@ public:
     ~heap() {
         const std::size_t bytes = geometry_.capacity() * sizeof(T);
         if (in_whole_pages(bytes)) {
-            ::munmap(slots_, bytes);
+            pages_.unmap(slots_, bytes);
         } else {
             ::operator delete(slots_, alignment);
         }
@@ -36,6 +37,9 @@ public:
 
     [[nodiscard]] T* data() noexcept { return slots_; }
     [[nodiscard]] geometry_type geometry() const noexcept { return geometry_; }
+
+    /// What the slots got. Small rings share plain pages with the rest of the heap.
+    [[nodiscard]] page_kind pages() const noexcept { return pages_.kind(); }
 
 private:
     // Whole cache lines of its own, so that no neighbour on the heap slows the ring down.
@@ -47,19 +51,20 @@ private:
         return bytes >= (std::size_t{64} << 10U) && alignof(T) <= 4096;
     }
 
-    static T* allocate(std::size_t bytes) {
+    T* allocate(std::size_t bytes) {
         if (!in_whole_pages(bytes)) {
             return static_cast<T*>(::operator new(bytes, alignment));
         }
-        void* const pages = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (pages == MAP_FAILED) {
+        void* const mapped = pages_.map(bytes);
+        if (mapped == nullptr) {
             detail::out_of_memory();
         }
-        return static_cast<T*>(pages);
+        return static_cast<T*>(mapped);
     }
 
     geometry_type geometry_;
-    T* slots_;
+    [[no_unique_address]] Pages pages_{};
+    T* slots_;  // Last: made with the others.
 };
 
 }  // namespace ferrule::inline v0::storage
