@@ -99,7 +99,7 @@ public:
 
 private:
     using ring_type = ferrule::heap_ring<std::byte, Waiter>;
-    static constexpr std::size_t capacity = 64 << 10;
+    static constexpr std::size_t capacity = 256 << 10;
     ring_type there_{capacity};
     ring_type back_{capacity};
     std::array<std::thread, 2> threads_;
@@ -112,7 +112,7 @@ template <class Waiter, work Work>
 void crowded(benchmark::State& state) {
     const auto pairs = static_cast<std::size_t>(state.range(0));
     const auto size = static_cast<std::size_t>(state.range(1));
-    constexpr std::uint64_t each = Work == work::round_trips ? 500 : 5000;
+    constexpr std::uint64_t each = Work == work::round_trips ? 500 : 50'000;
     const only_on kept{two_processors()};
     std::uint64_t wrong = 0;
     for ([[maybe_unused]] auto _ : state) {

@@ -459,9 +459,9 @@ private:
         sleeper me{{.need = here + want, .wake = here + hoped_for}};
         asleep_.add(me);
         const bool fenced = announce_nearest();
-        bool parked = false;
+        const bool others_reached = Guard::many_threads && asleep_.mark_reached(reached(), me);
         status outcome = status::ok;
-        if (limit_ - own_ < want && !over(want)) {
+        if (!others_reached && limit_ - own_ < want && !over(want)) {
             outcome = rouse_peer();
             if (outcome == status::stalled) {
                 // The peer may have served us since that look, and then gone to sleep itself: that is no stall.
@@ -477,16 +477,15 @@ private:
                 guard_.idle();
                 point.park(theirs_->wakes, seen, until);
                 guard_.resume();
-                parked = true;
             }
         }
         asleep_.remove(me);
+        if (others_reached) {
+            // The peer may have looked when another position than theirs was announced, and woken nobody.
+            call_marked_sleepers();
+        }
         if (asleep_.empty()) {
             withdraw();
-        } else if (Guard::many_threads && !parked) {
-            // Our position may have stood before theirs when the peer passed theirs: then nobody woke them.
-            asleep_.mark_reached(reached());
-            call_marked_sleepers();
         }
         return outcome;
     }

@@ -25,26 +25,7 @@ TEST_CASE_TEMPLATE_APPLY(ends_on_close, ferrule::test::every_waiter);
 TEST_CASE_TEMPLATE_APPLY(loses_no_wake, ferrule::test::every_waiter);
 TEST_CASE_TEMPLATE_APPLY(carries_a_stream, ferrule::test::every_waiter);
 
-TEST_CASE("waiter: two threads that sleep in one locked end are both woken, whatever each asked for") {
-    const ferrule::test::watchdog watched{"two sleepers in one end"};
-    using namespace ferrule;
-    for (int round = 0; round != 200; ++round) {
-        heap_ring<int, waiter::futex<>> ring{8};
-        auto tx = ring.claim_producer();
-        auto rx = ring.claim_consumer<cursor::cached, guard::locked>();
-        status few = status::corrupt;
-        status many = status::corrupt;
-        std::thread wants_many{[&] { many = rx.wait_readable(5, no_deadline); }};
-        std::thread wants_few{[&] { few = rx.wait_readable(2, no_deadline); }};
-        for (int i = 0; i != 2; ++i) {
-            (void)tx.try_push(i);
-        }
-        wants_few.join();
-        for (int i = 0; i != 3; ++i) {
-            (void)tx.try_push(i);
-        }
-        wants_many.join();
-        CHECK(few == status::ok);
-        CHECK(many == status::ok);
-    }
+TEST_CASE_TEMPLATE("waiter: two threads that sleep in one locked end are both woken", W, ferrule::waiter::spin<>,
+                   ferrule::waiter::futex<>, ferrule::default_waiter) {
+    waiter_conformance<W>::wakes_both_sleepers(200);
 }

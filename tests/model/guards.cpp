@@ -30,6 +30,28 @@ struct overlap {
     void settle() { require(!overlapped, "two calls were in one end, and nobody was told"); }
 };
 
+/// One thread goes in and stays, asleep say; the other calls as well. The first will never see what happened to its
+/// mark.
+struct one_stays_inside {
+    static constexpr unsigned threads = 2;
+    guard::checked::state<platform> end;
+    unsigned inside = 0;
+    bool overlapped = false;
+
+    void run(unsigned me) {
+        for (unsigned call = 0; call != (me == 0 ? 1U : 2U); ++call) {
+            const auto token = end.enter();
+            overlapped = overlapped || inside != 0;
+            if (me == 0) {
+                inside = 1;
+            } else {
+                end.leave(token);
+            }
+        }
+    }
+    void settle() { require(!overlapped, "a call came in while another was inside, and nobody was told"); }
+};
+
 /// One thread uses the end, then another, with a flag between them: nothing to complain of.
 struct one_after_the_other {
     static constexpr unsigned threads = 2;
@@ -85,6 +107,7 @@ void add_guards(catalogue& to) {
     constexpr hazards stops{.may_stop = true};
     add<overlap<1, 1>>(to, "overlapping first calls are diagnosed", stops);
     add<overlap<2, 1>>(to, "overlapping calls are diagnosed", stops);
+    add<one_stays_inside>(to, "a call beside one that never ends is diagnosed", stops);
     add<one_after_the_other>(to, "one thread after the other is not");
     add<locked_writers>(to, "two writers take turns");
 }

@@ -50,9 +50,9 @@ private:
     std::thread thread_;
 };
 
-template <class Waiter>
+template <class Waiter, class Platform = ferrule::detail::native>
 struct waiter_conformance {
-    using ring_type = heap_ring<std::uint64_t, Waiter>;
+    using ring_type = basic_ring<storage::heap<std::uint64_t>, Waiter, Platform>;
     using clock = std::chrono::steady_clock;
     static constexpr std::size_t capacity = 8;
 
@@ -172,6 +172,35 @@ struct waiter_conformance {
         writer.join();
         CHECK(wrong == 0);
         CHECK(next == total);
+    }
+
+    /// Two threads that sleep in one end are both woken, whatever each asked for, and in whatever order things happen.
+    static void wakes_both_sleepers(int rounds) requires(Waiter::wakes_everybody) {
+        const watchdog watched{"two sleepers in one end"};
+        for (int round = 0; round != rounds; ++round) {
+            ring_type ring{capacity};
+            auto tx = ring.claim_producer();
+            auto rx = ring.template claim_consumer<cursor::cached, guard::locked>();
+            status few = status::corrupt;
+            status many = status::corrupt;
+            std::thread wants_many{[&] { many = rx.wait_readable(5, no_deadline); }};
+            std::thread wants_few{[&] { few = rx.wait_readable(2, no_deadline); }};
+            for (std::uint64_t i = 0; i != 2; ++i) {
+                (void)tx.try_push(i);
+            }
+            if (round % 2 == 0) {
+                wants_few.join();
+            }
+            for (std::uint64_t i = 0; i != 3; ++i) {
+                (void)tx.try_push(i);
+            }
+            if (round % 2 != 0) {
+                wants_few.join();
+            }
+            wants_many.join();
+            CHECK(few == status::ok);
+            CHECK(many == status::ok);
+        }
     }
 };
 

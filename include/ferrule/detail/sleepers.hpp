@@ -56,11 +56,15 @@ public:
         return found;
     }
 
-    /// Marks everybody whose position was reached as to be called.
-    void mark_reached(std::uint64_t reached) noexcept {
+    /// Marks everybody but `me` whose position was reached as to be called. False if there was nobody.
+    bool mark_reached(std::uint64_t reached, const sleeper& me) noexcept {
+        bool any = false;
         for (sleeper* one = first_; one != nullptr; one = one->next) {
-            one->called = one->called || !is_ahead(one->at.wake, reached);
+            if (one != &me && !is_ahead(one->at.wake, reached)) {
+                any = one->called = true;
+            }
         }
+        return any;
     }
     void mark_all() noexcept {
         for (sleeper* one = first_; one != nullptr; one = one->next) {

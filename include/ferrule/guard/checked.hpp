@@ -3,9 +3,9 @@
 // A call marks the end as its thread's on the way in and takes the mark away on the way out; finding another's mark is
 // an overlap. Marks alone are not enough: a thread sees its own store before anyone else does, so two short calls could
 // each find nothing but their own for ever. Hence the end also remembers its owner, the thread that called it last.
-// The owner pays two loads, a store and a load per call, and no locked instruction; another thread takes ownership
-// first, with a heavy fence, after which the two cannot both have missed each other. Handing an end to another thread
-// is legal, with whatever synchronises the hand-over, and costs that fence once.
+// The owner pays three loads, a store and a load per call, and no locked instruction; another thread marks the end and
+// takes ownership with exchanges and a heavy fence, after which the two cannot both have missed each other. Handing an
+// end to another thread is legal, with whatever synchronises the hand-over, and costs that fence once.
 #pragma once
 
 #include <atomic>
@@ -26,6 +26,10 @@ struct checked {
         [[nodiscard]] token enter() noexcept {
             const token me = Platform::thread_id();
             // Relaxed throughout: a detector, not a lock. The order of the mark and the ownership is what matters.
+            if (owner_.load(std::memory_order_relaxed) != me) [[unlikely]] {
+                take_ownership(me);
+                return me;
+            }
             if (inside_.load(std::memory_order_relaxed) != 0) [[unlikely]] {
                 overlap();
             }
@@ -34,7 +38,7 @@ struct checked {
             // end before the other thread can see the mark.
             Platform::light_fence();
             if (owner_.load(std::memory_order_relaxed) != me) [[unlikely]] {
-                take_ownership(me);
+                overlap();  // Somebody came in just now, and our mark may have hidden theirs.
             }
             return me;
         }
@@ -49,6 +53,9 @@ struct checked {
 
     private:
         [[gnu::noinline]] void take_ownership(token me) noexcept {
+            if (inside_.exchange(me, std::memory_order_relaxed) != 0) {
+                overlap();
+            }
             const bool from_another = owner_.exchange(me, std::memory_order_relaxed) != 0;
             if (from_another && !(Platform::has_heavy_fence() && Platform::heavy_fence())) {
                 Platform::full_fence();  // The best that can be done without one.

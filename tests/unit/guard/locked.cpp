@@ -33,46 +33,6 @@ TEST_CASE("locked: a call that waits lets other calls in") {
     CHECK(seen == status::ok);
 }
 
-TEST_CASE("locked: a thread that sleeps beside another is woken though the other's position was passed meanwhile") {
-    using test::scripted;
-    basic_ring<storage::heap<int>, waiter::futex<futex_scope::process_private, barrier::symmetric>, scripted> ring{8};
-    auto tx = ring.claim_producer<cursor::cached, guard::none>();
-    auto rx = ring.claim_consumer<cursor::cached, guard::locked>();
-    const auto push = [&](int n) {
-        for (int i = 0; i != n; ++i) {
-            CHECK(tx.try_push(i));
-        }
-    };
-    std::size_t wakes_for_the_second = 99;
-    const auto second_thread = [&] {
-        // It has looked in vain, and reads the word it will sleep on: just before, the first one's two elements come.
-        bool pushed = false;
-        const auto come_in_between = [&](const test::shared_access& access, std::uint64_t value) {
-            if (access.width == sizeof(std::uint32_t) && access.index > 1 && !std::exchange(pushed, true)) {
-                push(2);
-                return value + 1;
-            }
-            return value;
-        };
-        return scripted::with(come_in_between, [&] { return rx.wait_readable(5, no_deadline); });
-    };
-    int depth = 0;
-    scripted::wakes = 0;
-    scripted::while_asleep = [&](auto) {
-        if (++depth == 1) {
-            CHECK(second_thread() == status::ok);
-        } else {
-            const std::size_t before = scripted::wakes;
-            push(3);
-            wakes_for_the_second = scripted::wakes - before;
-        }
-    };
-    CHECK(rx.wait_readable(2, no_deadline) == status::ok);
-    scripted::while_asleep = nullptr;
-    CHECK(depth == 2);
-    CHECK(wakes_for_the_second == 1);
-}
-
 TEST_CASE("locked: a thread that announced and found enough at once leaves the others' announcement in place") {
     using test::scripted;
     basic_ring<storage::heap<int>, waiter::futex<futex_scope::process_private, barrier::symmetric>, scripted> ring{8};
