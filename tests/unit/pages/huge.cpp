@@ -103,9 +103,9 @@ TEST_CASE("huge: with an empty pool the kernel is advised, about whole huge page
               if (!denied(SYS_mmap, ENOMEM, 3, MAP_HUGETLB)) {
                   return 1;
               }
-              // Where the mapping falls depends on what lies above it.
+              // Where the mapping falls depends on what lies above it, and that must be too large for smaller gaps.
               for (const std::size_t above : {std::size_t{4096}, std::size_t{8192}, huge_page / 2}) {
-                  (void)pages::plain::map(above);
+                  (void)pages::plain::map(32 * huge_page + above);
                   const std::size_t before = address_space();
                   pages::huge made;
                   void* const at = made.map(2 * huge_page + 1);
