@@ -32,17 +32,17 @@ struct lent {
         alignas(T) std::array<std::byte, N * sizeof(T)> memory;
     };
     template <class T, std::size_t N>
-    struct storage : room<T, N>, storage::borrowed<T> {
-        storage() : storage::borrowed<T>{std::span{this->memory}} {}
+    struct storage : room<T, N>, ferrule::storage::borrowed<T> {
+        storage() : ferrule::storage::borrowed<T>{std::span{this->memory}} {}
     };
 };
 
 struct in_mirror {
     /// Elements that cannot be shown at two addresses stay on the heap.
     template <class T, std::size_t>
-    struct fit : std::type_identity<storage::heap<T>> {};
+    struct fit : std::type_identity<ferrule::storage::heap<T>> {};
     template <raw_element T, std::size_t N>
-    struct fit<T, N> : std::type_identity<storage::mirrored<T>> {};
+    struct fit<T, N> : std::type_identity<ferrule::storage::mirrored<T>> {};
     template <class T, std::size_t N>
     using storage = typename fit<T, N>::type;
 };
