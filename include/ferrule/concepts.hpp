@@ -38,6 +38,22 @@ concept storage_policy = std::is_object_v<typename S::value_type> && geometry_va
     { s.geometry() } noexcept -> std::same_as<typename S::geometry_type>;
 };
 
+/// What kind of pages memory turned out to be made of.
+enum class page_kind : unsigned char {
+    plain,    ///< Such as everybody gets.
+    advised,  ///< The kernel agreed to make them huge when it sees fit; it does not tell whether it did.
+    huge,     ///< Huge, every one of them.
+};
+
+/// Where a large storage gets its pages. Law: map() gives writable memory that begins at a page, or nothing; unmap()
+/// takes it back whole, given the same number of bytes. One map() per object.
+template <class P>
+concept pages_policy = std::default_initializable<P> && requires(P p, const P c, void* at, std::size_t bytes) {
+    { p.map(bytes) } noexcept -> std::same_as<void*>;
+    { p.unmap(at, bytes) } noexcept;
+    { c.kind() } noexcept -> std::same_as<page_kind>;
+};
+
 /// One end's private opinion of the peer's cursor, and when it shows its own. Law: only ever asks for a look too many,
 /// and publishes no later than asked; it never sees a cursor, so it cannot invent one.
 template <class C>

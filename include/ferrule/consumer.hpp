@@ -57,7 +57,8 @@ public:
             this->refuse_too_large();
             return {};
         }
-        const std::size_t n = this->available(std::max<std::size_t>(min, 1));
+        const std::size_t least = std::max<std::size_t>(min, 1);
+        const std::size_t n = this->available(least, least);
         if (n == 0 || n < min) {
             return {};
         }
@@ -78,7 +79,7 @@ public:
     /// Elements for the caller to count on, freshly looked up: the producer can only add to them.
     [[nodiscard]] std::size_t readable_at_least() noexcept {
         const in_call in{this->guard_};
-        return this->look();
+        return this->look(this->capacity());
     }
 
     /// True once nothing more will ever come: the producer closed and everything it published was read, this end was

@@ -128,7 +128,8 @@ public:
         return peer_closed() ? status::closed : status::ok;
     }
 
-    /// Shows the peer all this end has done so far. Needed only with a cursor policy that holds publications back.
+    /// Shows the peer all this end has done so far. Needed only with a cursor policy that holds publications back, by
+    /// an end that will not call for a while: calls that find nothing to do, and waits, publish by themselves.
     void publish() noexcept {
         const in_call in{guard_};
         require_claimed();
@@ -199,7 +200,7 @@ public:
         announce({.need = position, .wake = position});
         // WKs ↔ WKp (wake_peer_if_due, close).
         (void)barrier_.heavy();
-        if (look() >= min || over(min)) {
+        if (look(min) >= min || over(min)) {
             withdraw();
             return false;
         }
@@ -243,17 +244,19 @@ protected:
 
     ~end() { abandon(); }
 
-    /// How many elements this end may move: at least `want` if they are there, and never more than are there.
-    [[nodiscard]] std::uint64_t available(std::uint64_t want) noexcept {
+    /// How many elements this end may move: at least `want` if they are there, and never more than are there. The
+    /// caller can do something with `least`.
+    [[nodiscard]] std::uint64_t available(std::uint64_t want, std::uint64_t least = 1) noexcept {
         const std::uint64_t remembered = limit_ - own_;
         if (Cursor::enough(remembered, want)) [[likely]] {
             return remembered;
         }
-        return look();
+        return look(least);
     }
 
-    /// How many elements this end may move, by a fresh look at the peer's cursor.
-    [[nodiscard]] std::uint64_t look() noexcept {
+    /// How many elements this end may move, by a fresh look at the peer's cursor. If they are fewer than `least`, the
+    /// peer has been shown everything.
+    [[nodiscard]] std::uint64_t look(std::uint64_t least) noexcept {
         if (verdict_ != status::ok) [[unlikely]] {
             require_claimed();
             return 0;
@@ -265,7 +268,7 @@ protected:
                 conclude(status::closed);
             }
         }
-        if (limit_ == own_) {
+        if (limit_ - own_ < least) {
             publish_pending();  // The peer may be waiting for just this.
         }
         return limit_ - own_;
@@ -325,7 +328,7 @@ protected:
         bool ended = false;
         const auto look_again = [&]() noexcept -> std::uint64_t {
             guard_.resume();
-            const std::uint64_t there = look();
+            const std::uint64_t there = look(want);
             ended = there < want && over(want);
             guard_.idle();
             return ended ? want : there;
@@ -463,7 +466,7 @@ private:
             if (outcome == status::stalled) {
                 // The peer may have served us since that look, and then gone to sleep itself: that is no stall.
                 (void)barrier_.heavy();
-                if (look() >= want || over(want)) {
+                if (look(want) >= want || over(want)) {
                     outcome = status::ok;
                 }
             } else {
@@ -521,7 +524,7 @@ private:
             announce(*next);
             // WKs ↔ WKp (wake_peer_if_due, close): without it both may miss the other's store.
             fenced = barrier_.heavy();
-            (void)look();
+            (void)look(capacity());  // Another thread may have held something back since publish_pending().
             if (is_ahead(next->wake, reached())) {
                 break;
             }

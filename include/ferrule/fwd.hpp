@@ -13,16 +13,27 @@ namespace detail {
 struct native;
 }
 
+namespace pages {
+struct plain;
+class huge;
+}  // namespace pages
+
 namespace storage {
 template <class T>
+class borrowed;
+template <class T, class Pages = pages::plain>
 class heap;
 template <class T, std::size_t N>
 class inlined;
+template <class T>
+class mirrored;
 }  // namespace storage
 
 namespace cursor {
 struct direct;
 struct cached;
+template <std::uint64_t N>
+struct batched;
 }  // namespace cursor
 
 namespace guard {

@@ -3,7 +3,10 @@
 //   name                 storage            waiter            for whom
 //   -------------------  -----------------  ----------------  ---------------------------------------------------------
 //   heap_ring<T, W>      storage::heap      default_waiter    most programs: capacity chosen at run time
+//   huge_ring<T, W>      heap, pages::huge  default_waiter    many megabytes, in huge pages where there are any
 //   inline_ring<T, N, W> storage::inlined   waiter::never     no allocation, capacity known to the compiler, polled
+//   borrowed_ring<T, W>  storage::borrowed  default_waiter    memory of the caller's
+//   mirrored_ring<T, W>  storage::mirrored  default_waiter    every grant in one piece
 //
 // T is std::byte for a stream of bytes. Cursor and guard policies belong to the ends and are chosen when an end is
 // claimed: ring.claim_producer<cursor::direct, guard::none>().
@@ -14,14 +17,19 @@
 
 #include <ferrule/barrier/asymmetric.hpp>
 #include <ferrule/barrier/symmetric.hpp>
+#include <ferrule/cursor/batched.hpp>
 #include <ferrule/cursor/cached.hpp>
 #include <ferrule/cursor/direct.hpp>
 #include <ferrule/guard/checked.hpp>
 #include <ferrule/guard/locked.hpp>
 #include <ferrule/guard/none.hpp>
+#include <ferrule/pages/huge.hpp>
+#include <ferrule/pages/plain.hpp>
 #include <ferrule/ring.hpp>
+#include <ferrule/storage/borrowed.hpp>
 #include <ferrule/storage/heap.hpp>
 #include <ferrule/storage/inlined.hpp>
+#include <ferrule/storage/mirrored.hpp>
 #include <ferrule/waiter/eventfd.hpp>
 #include <ferrule/waiter/futex.hpp>
 #include <ferrule/waiter/never.hpp>
@@ -36,8 +44,17 @@ using default_waiter = waiter::then<waiter::spin<>, waiter::futex<>>;
 template <class T = std::byte, class W = default_waiter>
 using heap_ring = basic_ring<storage::heap<T>, W>;
 
+template <class T = std::byte, class W = default_waiter>
+using huge_ring = basic_ring<storage::heap<T, pages::huge>, W>;
+
 template <class T, std::size_t N, class W = waiter::never>
 using inline_ring = basic_ring<storage::inlined<T, N>, W>;
+
+template <class T = std::byte, class W = default_waiter>
+using borrowed_ring = basic_ring<storage::borrowed<T>, W>;
+
+template <class T = std::byte, class W = default_waiter>
+using mirrored_ring = basic_ring<storage::mirrored<T>, W>;
 
 /// For waits that end only when there is something to do.
 inline constexpr std::chrono::steady_clock::time_point no_deadline = std::chrono::steady_clock::time_point::max();

@@ -61,7 +61,7 @@ public:
             this->refuse_too_large();
             return {};
         }
-        const std::size_t n = std::min(max, this->available(max));
+        const std::size_t n = std::min(max, this->available(max, std::max<std::size_t>(min, 1)));
         if (n == 0 || n < min) {
             return {};
         }
@@ -93,7 +93,7 @@ public:
     /// Room for the caller to count on, freshly looked up: the consumer can only add to it.
     [[nodiscard]] std::size_t writable_at_least() noexcept {
         const in_call in{this->guard_};
-        return this->look();
+        return this->look(this->capacity());
     }
 
     /// Waits until there is room for `min` elements, the consumer closes, or `deadline` has passed.

@@ -67,6 +67,12 @@ public:
                         starting_at start = {}) requires std::constructible_from<Storage, std::size_t>
         : basic_ring{start, waiter, capacity} {}
 
+    /// A ring whose storage is made from something else, such as the memory it is to borrow. Throws what that throws.
+    template <class From>
+        requires(!std::convertible_to<From, std::size_t> && std::constructible_from<Storage, From>)
+    explicit basic_ring(From&& from, const Waiter& waiter = {}, starting_at start = {})
+        : basic_ring{start, waiter, std::forward<From>(from)} {}
+
     /// A ring whose storage knows its own capacity.
     explicit basic_ring(const Waiter& waiter = {}, starting_at start = {}) requires std::default_initializable<Storage>
         : basic_ring{start, waiter} {}
@@ -85,6 +91,9 @@ public:
     }
 
     [[nodiscard]] std::size_t capacity() const noexcept { return storage_.geometry().capacity(); }
+
+    /// For what there is to ask of it.
+    [[nodiscard]] const Storage& storage() const noexcept { return storage_; }
 
     /// Takes the writing end. Returns an end that is false if another producer lives.
     template <cursor_policy C = cursor::cached, guard_policy<Platform> G = guard::checked>
@@ -116,9 +125,9 @@ private:
     friend class detail::end;
 
     template <class... StorageArguments>
-    basic_ring(starting_at start, const Waiter& waiter, StorageArguments... arguments)
+    basic_ring(starting_at start, const Waiter& waiter, StorageArguments&&... arguments)
         : control_{start.cursor},
-          storage_{arguments...},
+          storage_{std::forward<StorageArguments>(arguments)...},
           data_point_{waiter},
           space_point_{waiter},
           producer_claim_{start.cursor},

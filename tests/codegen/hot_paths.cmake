@@ -40,7 +40,12 @@ function(crimes_of name out)
   set(${out} "${found}" PARENT_SCOPE)
 endfunction()
 
-set(innocent hot_try_write hot_try_read hot_try_push hot_try_pop hot_commit hot_release hot_push_to_wakeable)
+set(innocent hot_push_to_wakeable)
+foreach(variant "" batched_ mirrored_ borrowed_)
+  foreach(verb try_write try_read try_push try_pop commit release)
+    list(APPEND innocent hot_${variant}${verb})
+  endforeach()
+endforeach()
 foreach(ring waiter::never barrier::asymmetric)
   if(listing MATCHES "<[^\n]*${ring}[^\n]*>:")
     list(APPEND innocent "[^\n]*${ring}[^\n]*")  # What this compiler keeps out of line.

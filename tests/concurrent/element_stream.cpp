@@ -39,6 +39,7 @@ FERRULE_FOR_EACH_RING("element stream: no element is torn, lost, doubled or move
                     (void)s.tx.wait_writable(1, no_deadline);
                 }
             }
+            s.tx.publish();
         }};
         std::uint64_t wrong = 0;
         for (std::uint64_t i = 0; i != total;) {

@@ -54,6 +54,7 @@ FERRULE_FOR_EACH_RING("hand over: an end moves into another thread and back") {
         }};
         borrower.join();
         CHECK(s.tx);
+        s.tx.publish();
         CHECK(s.rx.try_pop() == 1);
     }
 }

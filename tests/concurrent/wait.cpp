@@ -20,6 +20,7 @@ FERRULE_FOR_EACH_RING("wait: ping-pong of every amount, from one to the capacity
             while (there.rx.wait_readable(1, no_deadline) == status::ok) {
                 const std::size_t n = there.rx.try_read(bytes);
                 (void)back.tx.try_write(std::span{bytes}.first(n));
+                back.tx.publish();
             }
         }};
         std::uint64_t wrong = 0;
@@ -28,8 +29,10 @@ FERRULE_FOR_EACH_RING("wait: ping-pong of every amount, from one to the capacity
             const std::size_t n = round % capacity + 1;
             wrong += there.tx.wait_writable(capacity, no_deadline) == status::ok ? 0U : 1U;
             wrong += there.tx.try_write(std::span{bytes}.first(n)) == n ? 0U : 1U;
+            there.tx.publish();
             wrong += back.rx.wait_readable(n, no_deadline) == status::ok ? 0U : 1U;
             wrong += back.rx.try_read(bytes) == n ? 0U : 1U;
+            back.rx.publish();
         }
         there.tx.close();
         echo.join();

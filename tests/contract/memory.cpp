@@ -2,6 +2,7 @@
 #include <malloc.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <new>
@@ -69,6 +70,27 @@ TEST_CASE("memory: a ring that is gone has given everything back") {
         const heap_ring<> large{std::size_t{1} << 24U};
     }
     CHECK(mapped() == mapped_before);
+}
+
+TEST_CASE("memory: a mirrored ring maps its capacity twice, in whole pages, and gives everything back") {
+    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    const std::size_t mapped_before = mapped();
+    for (std::size_t capacity = 1; capacity <= std::size_t{1} << 24U; capacity *= 2) {
+        CAPTURE(capacity);
+        const heap_use before = used;
+        const mirrored_ring<> ring{capacity};
+        CHECK(ring.storage().is_mirrored());
+        CHECK(mapped() - mapped_before == 2 * std::max(capacity, page));
+        CHECK(used.calls == before.calls);
+    }
+    CHECK(mapped() == mapped_before);
+}
+
+TEST_CASE("memory: a ring in borrowed memory allocates nothing") {
+    std::byte memory[64];
+    const heap_use before = used;
+    const borrowed_ring<> ring{memory};
+    CHECK(used.calls == before.calls);
 }
 
 TEST_CASE("memory: a ring larger than the address space has room for is refused") {

@@ -10,16 +10,21 @@ namespace {
 using bytes = heap_ring<>;
 using unguarded = producer<bytes, cursor::cached, guard::none>;
 using locked = producer<bytes, cursor::cached, guard::locked>;
+using batched = producer<bytes, cursor::batched<64>, guard::checked>;
 
 static_assert(sizeof(bytes::producer_type) == 128 && alignof(bytes::producer_type) == 128);
 static_assert(sizeof(bytes::consumer_type) == 128 && alignof(bytes::consumer_type) == 128);
 static_assert(sizeof(unguarded) == 128 && alignof(unguarded) == 128);
 static_assert(sizeof(locked) == 128 && alignof(locked) == 128);
+static_assert(sizeof(batched) == 128 && alignof(batched) == 128);
 
 static_assert(sizeof(control<detail::native>) == 512);
 // Two announcements, then the process's own part: storage, claims. Policies without state take no room.
 static_assert(sizeof(bytes) == 512 + 128);
 static_assert(sizeof(heap_ring<std::byte, waiter::never>) == 512 + 128);
+static_assert(sizeof(mirrored_ring<>::producer_type) == 128 && sizeof(mirrored_ring<>::consumer_type) == 128);
+static_assert(sizeof(borrowed_ring<>) == sizeof(bytes));
+static_assert(sizeof(huge_ring<>::producer_type) == 128 && sizeof(huge_ring<>::consumer_type) == 128);
 static_assert(sizeof(inline_ring<std::byte, 128>) == 512 + 128 + 128);
 
 }  // namespace

@@ -23,12 +23,15 @@ public:
     static void run(std::span<const std::uint8_t> program) {
         op_sequence ops{program};
         const std::uint8_t kind = ops.next();
-        switch (kind % 3) {
+        switch (kind % 4) {
             case 0:
                 ops.with_cursor<cursor::direct>();
                 break;
             case 1:
                 ops.with_cursor<cursor::cached>();
+                break;
+            case 2:
+                ops.with_cursor<cursor::batched<5>>();
                 break;
             default:
                 ops.with_cursor<holds_back>();

@@ -6,7 +6,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
 #include <doctest/doctest.h>
@@ -23,8 +25,30 @@ struct in_object {
     using storage = storage::inlined<T, N>;
 };
 
-using storages = std::tuple<on_heap, in_object>;
-using cursors = std::tuple<cursor::direct, cursor::cached>;
+struct lent {
+    /// Raw memory, and a storage that borrows it.
+    template <class T, std::size_t N>
+    struct room {
+        alignas(T) std::array<std::byte, N * sizeof(T)> memory;
+    };
+    template <class T, std::size_t N>
+    struct storage : room<T, N>, ferrule::storage::borrowed<T> {
+        storage() : ferrule::storage::borrowed<T>{std::span{this->memory}} {}
+    };
+};
+
+struct in_mirror {
+    /// Elements that cannot be shown at two addresses stay on the heap.
+    template <class T, std::size_t>
+    struct fit : std::type_identity<ferrule::storage::heap<T>> {};
+    template <raw_element T, std::size_t N>
+    struct fit<T, N> : std::type_identity<ferrule::storage::mirrored<T>> {};
+    template <class T, std::size_t N>
+    using storage = typename fit<T, N>::type;
+};
+
+using storages = std::tuple<on_heap, in_object, lent, in_mirror>;
+using cursors = std::tuple<cursor::direct, cursor::cached, cursor::batched<3>>;
 using guards = std::tuple<guard::checked, guard::none, guard::locked>;
 
 /// One point of the matrix: makes rings of any element type and capacity, and claims their ends.
@@ -73,16 +97,23 @@ struct subject {
 
 namespace detail {
 
-template <class Store, class Cursor, class... Guard>
-auto with_guards(std::tuple<Guard...>) -> std::tuple<config<Store, Cursor, Guard>...>;
-template <class Store, class... Cursor>
-auto with_cursors(std::tuple<Cursor...>) -> decltype(std::tuple_cat(with_guards<Store, Cursor>(guards{})...));
-template <class... Store>
-auto with_storages(std::tuple<Store...>) -> decltype(std::tuple_cat(with_cursors<Store>(cursors{})...));
+// Pairwise: every storage meets every cursor, and the guard moves on with both, so that any two policies meet
+// somewhere. All three at once, everywhere, would compile three times as long; nothing in an end looks at three.
+inline constexpr std::size_t storage_count = std::tuple_size_v<storages>;
+inline constexpr std::size_t cursor_count = std::tuple_size_v<cursors>;
+inline constexpr std::size_t guard_count = std::tuple_size_v<guards>;
+static_assert(storage_count >= guard_count && cursor_count >= guard_count, "some two policies would never meet");
+
+template <std::size_t S, std::size_t C>
+using pair_of = config<std::tuple_element_t<S, storages>, std::tuple_element_t<C, cursors>,
+                       std::tuple_element_t<(S + C) % guard_count, guards>>;
+template <std::size_t... I>
+auto every_pair(std::index_sequence<I...>) -> std::tuple<pair_of<I / cursor_count, I % cursor_count>...>;
 
 }  // namespace detail
 
-using ring_matrix = decltype(detail::with_storages(storages{}));
+using ring_matrix =
+    decltype(detail::every_pair(std::make_index_sequence<detail::storage_count * detail::cursor_count>{}));
 
 }  // namespace ferrule::test
 

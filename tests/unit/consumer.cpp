@@ -20,6 +20,7 @@ FERRULE_FOR_EACH_RING("consumer: try_read reads the prefix that is there") {
                 std::array<std::byte, 8> sent{};
                 fill_pattern(sent, start);
                 REQUIRE(s.tx.try_write(std::span{sent}.first(there)) == there);
+                s.tx.publish();
                 std::array<std::byte, 10> got{};
                 const std::size_t first = std::min(n, there);
                 CHECK(s.rx.try_read(std::span{got}.first(n)) == first);
@@ -40,6 +41,7 @@ FERRULE_FOR_EACH_RING("consumer: one read takes all that was written before it, 
         REQUIRE(s.tx.try_write(std::span{sent}.first(3)) == 3);
         REQUIRE(s.rx.try_read(std::span{got}.first(1)) == 1);
         REQUIRE(s.tx.try_write(std::span{sent}.subspan(3, 4)) == 4);
+        s.tx.publish();
         CHECK(s.rx.try_read(std::span{got}.subspan(1)) == 6);
         CHECK(is_pattern(std::span{got}.first(7), 0));
     }
@@ -54,6 +56,7 @@ FERRULE_FOR_EACH_RING("consumer: peek lends what is there, and release gives bac
                 std::array<std::byte, 8> sent{};
                 fill_pattern(sent, start);
                 REQUIRE(s.tx.try_write(std::span{sent}.first(there)) == there);
+                s.tx.publish();
                 {
                     auto grant = s.rx.peek();
                     REQUIRE(grant.size() == there);
@@ -64,6 +67,7 @@ FERRULE_FOR_EACH_RING("consumer: peek lends what is there, and release gives bac
                     grant.release(released);
                     CHECK_FALSE(grant);
                 }
+                s.rx.publish();
                 CHECK(s.tx.writable_at_least() == 8 - there + released);
                 std::array<std::byte, 8> rest{};
                 CHECK(s.rx.try_read(rest) == there - released);
@@ -77,6 +81,7 @@ FERRULE_FOR_EACH_RING("consumer: a dropped grant takes nothing out of the ring")
     subject<Config, int, 4> s;
     CHECK(s.tx.try_push(1));
     CHECK(s.tx.try_push(2));
+    s.tx.publish();
     { const auto grant = s.rx.peek(2); }
     CHECK(s.rx.try_pop() == 1);
     CHECK(s.rx.try_pop() == 2);
@@ -86,8 +91,10 @@ FERRULE_FOR_EACH_RING("consumer: peek finds what came since the last look if it 
     subject<Config, int, 4> s;
     CHECK_FALSE(s.rx.peek());
     CHECK(s.tx.try_push(1));
+    s.tx.publish();
     CHECK(s.rx.peek().size() == 1);
     CHECK(s.tx.try_push(2));
+    s.tx.publish();
     CHECK_FALSE(s.rx.peek(3));
     CHECK(s.rx.state() == status::ok);
     CHECK(s.rx.peek(2).size() == 2);
@@ -99,6 +106,7 @@ FERRULE_FOR_EACH_RING("consumer: peek finds what came since the last look if it 
 FERRULE_FOR_EACH_RING("consumer: release of more than was peeked is diagnosed") {
     subject<Config, int, 4> s;
     CHECK(s.tx.try_push(1));
+    s.tx.publish();
     CHECK_DIES("release() of more than was peeked", s.rx.peek().release(2));
 }
 
@@ -136,7 +144,9 @@ FERRULE_FOR_EACH_RING("consumer: owners of memory pass through intact") {
     subject<Config, std::unique_ptr<int>, 2> s{1};
     CHECK(s.tx.try_push(std::make_unique<int>(1)));
     CHECK(s.tx.try_push(std::make_unique<int>(2)));
+    s.tx.publish();
     CHECK(**s.rx.try_pop() == 1);
+    s.rx.publish();
     CHECK(s.tx.try_emplace(new int{3}));
     // Two are left for the ring to destroy; the leak checker counts them.
 }

@@ -105,6 +105,7 @@ FERRULE_FOR_EACH_RING("end: a wait for what is there, for nothing, or for what c
         CHECK(s.tx.wait_writable(4, no_deadline) == status::ok);
         CHECK(s.tx.try_push(1));
         CHECK(s.tx.wait_writable(3, no_deadline) == status::ok);
+        s.tx.publish();
         CHECK(s.rx.wait_readable(1, no_deadline) == status::ok);
         CHECK(s.rx.wait_readable(2, std::chrono::steady_clock::now()) == status::timed_out);
         CHECK(s.tx.wait_writable(4, std::chrono::steady_clock::now()) == status::timed_out);

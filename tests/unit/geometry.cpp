@@ -39,6 +39,33 @@ TEST_CASE_TEMPLATE("geometry: a region lies where counting one by one says", Cap
     }
 }
 
-TEST_CASE("geometry: that of a refused end holds nothing") { CHECK(geometry::run_time{}.capacity() == 0); }
+TEST_CASE("geometry: mirrored slots are one piece from anywhere, and those that are not lie as everywhere else") {
+    for (const std::size_t capacity : {std::size_t{1}, std::size_t{2}, std::size_t{8}}) {
+        const auto once = geometry::mirrored::once(capacity);
+        const geometry::run_time as_everywhere{capacity};
+        CHECK_FALSE(once.is_mirrored());
+        CHECK(once.capacity() == capacity);
+        for (std::size_t slots = capacity; slots <= 16; slots *= 2) {
+            const auto twice = geometry::mirrored::twice(capacity, slots);
+            CHECK(twice.is_mirrored());
+            CHECK(twice.capacity() == capacity);
+            for (const std::uint64_t base : {std::uint64_t{0}, ~std::uint64_t{0} - 2}) {
+                for (std::uint64_t cursor = base; cursor != base + 40; ++cursor) {
+                    CHECK(twice.offset(cursor) == cursor % slots);
+                    CHECK(once.offset(cursor) == as_everywhere.offset(cursor));
+                    for (std::size_t n = 0; n <= capacity; ++n) {
+                        CHECK(twice.first_piece(cursor, n) == n);
+                        CHECK(once.first_piece(cursor, n) == as_everywhere.first_piece(cursor, n));
+                    }
+                }
+            }
+        }
+    }
+}
+
+TEST_CASE("geometry: that of a refused end holds nothing") {
+    CHECK(geometry::run_time{}.capacity() == 0);
+    CHECK(geometry::mirrored{}.capacity() == 0);
+}
 
 static_assert(std::is_empty_v<geometry::compile_time<8>>);

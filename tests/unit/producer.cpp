@@ -24,6 +24,7 @@ FERRULE_FOR_EACH_RING("producer: try_write writes the prefix that fits, and ever
                 const std::size_t fits = std::min(n, 8 - already);
                 CHECK(s.tx.try_write(std::span{sent}.subspan(already, n)) == fits);
                 CHECK(s.tx.writable_at_least() == 8 - already - fits);
+                s.tx.publish();
                 std::array<std::byte, 8> got{};
                 CHECK(s.rx.try_read(got) == already + fits);
                 CHECK(is_pattern(std::span{got}.first(already + fits), start));
@@ -43,6 +44,7 @@ FERRULE_FOR_EACH_RING("producer: a full ring takes nothing, and room that was ma
         CHECK(s.tx.state() == status::ok);
         CHECK(s.tx.writable_at_least() == 0);
         CHECK(s.rx.try_pop() == 0);
+        s.rx.publish();
         CHECK(s.tx.writable_at_least() == 1);
         CHECK(s.tx.try_push(4));
         CHECK_FALSE(s.tx.try_push(5));
@@ -68,8 +70,10 @@ FERRULE_FOR_EACH_RING("producer: a grant is the next slots in order, and commit 
                     CHECK_FALSE(grant);
                     CHECK(grant.size() == 0);
                 }
+                s.tx.publish();
                 CHECK(s.rx.try_read(got) == committed);
                 CHECK(is_pattern(std::span{got}.first(committed), start));
+                s.rx.publish();
                 CHECK(s.tx.writable_at_least() == 8);
             }
         }
@@ -133,7 +137,9 @@ FERRULE_FOR_EACH_RING("producer: an element is moved from only if it went in") {
             CHECK_FALSE(s.tx.try_push(std::move(kept)));
             CHECK(kept.value() == 3);
             CHECK(s.rx.try_pop()->value() == 1);
+            s.rx.publish();
             CHECK(s.tx.try_push(std::move(kept)));
+            s.tx.publish();
             CHECK(s.rx.try_pop()->value() == 2);
             CHECK(s.rx.try_pop()->value() == 3);
         }
@@ -171,6 +177,7 @@ FERRULE_FOR_EACH_RING("producer: a constructor that throws publishes nothing and
     CHECK_THROWS_AS((void)s.tx.try_emplace(-1), std::runtime_error);
     CHECK(s.rx.readable_at_least() == 0);
     CHECK(s.tx.try_emplace(5));
+    s.tx.publish();
     CHECK(s.rx.try_pop()->value == 5);
 }
 

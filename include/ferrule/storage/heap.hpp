@@ -1,33 +1,35 @@
 // Slots in memory of the process's own, for a capacity known at run time.
 #pragma once
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <new>
 
+#include <ferrule/concepts.hpp>
 #include <ferrule/config.hpp>
+#include <ferrule/detail/capacity.hpp>
 #include <ferrule/detail/failure.hpp>
+#include <ferrule/fwd.hpp>
 #include <ferrule/geometry.hpp>
+#include <ferrule/pages/plain.hpp>
 
 namespace ferrule::inline v0::storage {
 
-template <class T>
+template <class T, class Pages>
 class heap {
 public:
     using value_type = T;
     using geometry_type = geometry::run_time;
 
     /// Throws std::invalid_argument unless `capacity` is a power of two, std::bad_alloc if there is no memory for it.
-    explicit heap(std::size_t capacity) : geometry_{checked(capacity)}, slots_{allocate(capacity * sizeof(T))} {}
+    explicit heap(std::size_t capacity)
+        : geometry_{detail::checked_capacity(capacity, sizeof(T))}, slots_{allocate(capacity * sizeof(T))} {}
     heap(const heap&) = delete;
     heap& operator=(const heap&) = delete;
     ~heap() {
         const std::size_t bytes = geometry_.capacity() * sizeof(T);
         if (in_whole_pages(bytes)) {
-            ::munmap(slots_, bytes);
+            pages_.unmap(slots_, bytes);
         } else {
             ::operator delete(slots_, alignment);
         }
@@ -35,6 +37,9 @@ public:
 
     [[nodiscard]] T* data() noexcept { return slots_; }
     [[nodiscard]] geometry_type geometry() const noexcept { return geometry_; }
+
+    /// What the slots got. Small rings share plain pages with the rest of the heap.
+    [[nodiscard]] page_kind pages() const noexcept { return pages_.kind(); }
 
 private:
     // Whole cache lines of its own, so that no neighbour on the heap slows the ring down.
@@ -46,29 +51,20 @@ private:
         return bytes >= (std::size_t{64} << 10U) && alignof(T) <= 4096;
     }
 
-    static std::size_t checked(std::size_t capacity) {
-        if (!is_capacity(capacity)) {
-            detail::invalid_capacity(capacity);
-        }
-        if (capacity > PTRDIFF_MAX / sizeof(T)) {
-            detail::invalid_argument("ferrule: capacity exceeds the address space");
-        }
-        return capacity;
-    }
-
-    static T* allocate(std::size_t bytes) {
+    T* allocate(std::size_t bytes) {
         if (!in_whole_pages(bytes)) {
             return static_cast<T*>(::operator new(bytes, alignment));
         }
-        void* const pages = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (pages == MAP_FAILED) {
+        void* const mapped = pages_.map(bytes);
+        if (mapped == nullptr) {
             detail::out_of_memory();
         }
-        return static_cast<T*>(pages);
+        return static_cast<T*>(mapped);
     }
 
     geometry_type geometry_;
-    T* slots_;
+    [[no_unique_address]] Pages pages_{};
+    T* slots_;  // Last: made with the others.
 };
 
 }  // namespace ferrule::inline v0::storage
