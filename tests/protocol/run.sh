@@ -86,7 +86,8 @@ while read -r kind name flags; do
     *)
         variants=$((variants + 1))
         if [[ ${errors:-0} -ge 1 && -n $at ]]; then
-            found=$((found + 1)) result="found: $(verdict)"
+            found=$((found + 1))
+            [[ $kind == reach ]] && result="reached" || result="found: $(verdict)"
         else
             result="NOT FOUND"
         fi

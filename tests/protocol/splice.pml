@@ -1,6 +1,7 @@
 /*
  * The ordering rule of the splice: one or two directions of a spliced pair, the kernel's TCP between them, and what
- * the program on top may do. Exhaustive at small bounds; run.sh knows the configurations and the variants.
+ * the program on top may do. Exhaustive at small bounds; cases.txt lists the configurations and the variants,
+ * run.sh searches them.
  *
  * Bytes are numbered by their position in the stream, so that order, loss and duplication are one assertion. Endpoint d
  * sends on direction d and receives on direction 1-d; a direction has one owner who sends and one who receives, each a
@@ -153,13 +154,13 @@ end:
 
 /* Barrier passed, something stored: is anybody asleep for it? `flag`: not a position but something he cares about. */
 inline look_for_reader_here(flag) {
-    if
-    :: reader_wake_at[d] > looked && (flag || reader_wake_at[d] <= write_cursor[d]) -> reader_woken[d] = true
-    :: else
-    fi;
-    looked = write_cursor[d];
-    heard_gone = gone[OTHER(d)];
-    heard_leaving = heard_leaving || leaving[OTHER(d)]
+  if
+  :: reader_wake_at[d] > looked && (flag || reader_wake_at[d] <= write_cursor[d]) -> reader_woken[d] = true
+  :: else
+  fi;
+  looked = write_cursor[d];
+  heard_gone = gone[OTHER(d)];
+  heard_leaving = heard_leaving || leaving[OTHER(d)]
 }
 inline look_for_reader(flag) { atomic { look_for_reader_here(flag) } }
 
@@ -304,7 +305,9 @@ ring:
   if
   :: atomic { room_limit > write_cursor[d] ->
        /* Room, as far as it remembers. All of it at once, or one byte. */
+#ifndef BREAK_LEFT_BEFORE_LAST_BYTE
        assert(rx_ready[d] && !left[d]);
+#endif
 #ifdef REACH_RING_AGAIN
        assert(my_generation == 0);
 #endif
@@ -488,6 +491,12 @@ redeem:
 leave:
 #ifdef REACH_LEFT_UNDRAINED
   assert(!(undrained && read_cursor[d] != write_cursor[d]));
+#endif
+#ifdef BREAK_LEFT_BEFORE_LAST_BYTE
+  if
+  :: atomic { !left[d] && open && !undrained && room_limit > write_cursor[d] && accepted[d] < LIMIT(d) -> left[d] = true; goto ring }
+  :: else
+  fi;
 #endif
   /* After its last ring byte. */
   atomic { out = true; left[d] = true; open = false; flushing = false };
