@@ -9,6 +9,8 @@
 //   CL  close   CLr  after the last publish         CLa, then one more DTa look        that nothing was sent after it
 //   CM  claim   CMr  an end dies                    CMa  the next claimant, the ring's what the end knew: its cursor,
 //                                                        destructor                    its verdict, its last look
+//   AN  asleep  ANr  an end says what it waits for  ANa  the peer about to sleep,   what it published before: without
+//                                                        then its barrier                   that, it seems to stall
 //   WK  wake    WKp  store the cursor, or closed;   WKs  store wake_at; heavy barrier;  not both may miss the other's
 //                    light barrier; load wake_at         load the cursor, and closed    store (store buffering)
 //

@@ -511,9 +511,11 @@ private:
     [[nodiscard]] std::uint64_t reached() const noexcept { return limit_ - Role::lead(capacity()); }
 
     void announce(positions at) noexcept {
-        // Relaxed, sole writer: ordered by the barrier that follows.
+        // Relaxed, sole writer: ordered by what follows.
         mine_->need_at.store(at.need, std::memory_order_relaxed);
-        mine_->wake_at.store(at.wake, std::memory_order_relaxed);
+        // ANr → ANa (rouse_peer): without it a peer sees that we wait, not what we did before, and takes it for a
+        // stall.
+        mine_->wake_at.store(at.wake, std::memory_order_release);
     }
 
     /// Announces the nearest position that a thread of ours sleeps for and that is still to come, seen after the
@@ -538,6 +540,7 @@ private:
         if (!is_ahead(wake_at_of_peer(), published_)) {
             return status::ok;
         }
+        // ANa ← ANr (announce): with the barrier and the look that follow a stall.
         // Relaxed, hint: stored before wake_at, read after it; a mixed pair costs a wake or a look too many.
         if (is_ahead(theirs_->need_at.load(std::memory_order_relaxed), published_)) {
             return status::stalled;

@@ -87,20 +87,25 @@ struct observed : pipe<std::uint32_t, N, cursor::cached, before_the_wrap> {
 };
 
 template <class State>
-void add(catalogue& to, const char* name) {
-    to.push_back(entry_for<State>(std::string{"elements/"} + name, expectation::holds));
+void add(catalogue& to, const char* name, bool takes_long = false) {
+    to.push_back(entry_for<State>(std::string{"elements/"} + name, expectation::holds, {}, {}, takes_long));
+}
+
+/// Every capacity up to 4, with 4 pushes and 4 pops, wrapping in the middle.
+template <class Cursor>
+void add_capacities(catalogue& to, const std::string& cursor) {
+    add<in_order<1, Cursor, before_the_wrap, 4>>(to, ("in order, 4 through 1, " + cursor).c_str());
+    add<in_order<2, Cursor, before_the_wrap, 4>>(to, ("in order, 4 through 2, " + cursor).c_str(), true);
+    add<in_order<4, Cursor, before_the_wrap, 4>>(to, ("in order, 4 through 4, " + cursor).c_str());
+    add<in_order<4, Cursor, 0, 4>>(to, ("in order, 4 through 4, from the beginning, " + cursor).c_str());
 }
 
 }  // namespace
 
 void add_elements(catalogue& to) {
-    add<in_order<1, cursor::cached, 0, 3>>(to, "in order, 3 through 1, cached");
-    add<in_order<1, cursor::direct, before_the_wrap, 4>>(to, "in order, 4 through 1, direct, wrapping");
-    add<in_order<2, cursor::cached, before_the_wrap, 4>>(to, "in order, 4 through 2, cached, wrapping");
-    add<in_order<2, cursor::direct, 0, 3>>(to, "in order, 3 through 2, direct");
-    add<in_order<4, cursor::cached, before_the_wrap, 4>>(to, "in order, 4 through 4, cached, wrapping");
-    add<in_order<4, cursor::direct, 0, 3>>(to, "in order, 3 through 4, direct");
-    add<in_order<2, holding_back, before_the_wrap, 4>>(to, "in order, 4 through 2, holding back, wrapping");
+    add_capacities<cursor::cached>(to, "cached");
+    add_capacities<cursor::direct>(to, "direct");
+    add_capacities<holding_back>(to, "holding back");
     add<without_waiting<1, cursor::direct>>(to, "without waiting, 3 tries, 1, direct");
     add<without_waiting<2, cursor::cached>>(to, "without waiting, 3 tries, 2, cached");
     add<observed<2>>(to, "size guessed by a third thread");

@@ -1,6 +1,7 @@
 #include "execution.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstdlib>
 #include <utility>
 
@@ -9,6 +10,8 @@ namespace {
 
 constexpr unsigned most_steps = 500;
 constexpr unsigned most_idle_pauses = 10000;
+// Longer than any bounded loop of the library, shorter than any deadline that is not for ever.
+constexpr std::chrono::milliseconds a_while{1};
 
 execution* under_way = nullptr;
 
@@ -70,6 +73,9 @@ void execution::prepare() {
         one.needs_free = nullptr;
         one.released = false;
         one.idle_pauses = 0;
+        one.how = giving_up::no;
+        one.gave_up = 0;
+        one.time = {};
         one.looks.clear();
         one.earlier_looks.clear();
         one.only_looked = true;
@@ -78,7 +84,8 @@ void execution::prepare() {
     taken_ = 0;
     crashed_ = false;
     spurious_left_ = hazards_.spurious_wakes;
-    time_ = {};
+    spins_cut_left_ = hazards_.spins_cut;
+    refusals_left_ = hazards_.fences_refused;
     redundant_ = false;
     was_stopped_ = false;
     failure_.clear();
@@ -90,7 +97,10 @@ void execution::schedule() {
         enter(i, true);
     }
     while (!stopped() && !everybody_gone()) {
-        const thread_set ready = able();
+        thread_set ready = able();
+        if (ready == 0) {
+            ready = most_patient_spinners();  // Their loops are bounded, whatever the budget for giving up says.
+        }
         if (ready == 0) {
             fail("everybody waits: deadlock or lost wakeup");
             return;
@@ -151,6 +161,29 @@ thread_set execution::able_by_accident() const noexcept {
     for (unsigned i = 0; i != outside_ && spurious_left_ != 0; ++i) {
         set |= threads_[i].now == phase::parked ? only(i) : 0;
     }
+    return spins_cut_left_ != 0 ? set | spinners() : set;
+}
+
+thread_set execution::spinners() const noexcept {
+    thread_set set = 0;
+    for (unsigned i = 0; i != outside_; ++i) {
+        set |= threads_[i].now == phase::pausing && threads_[i].may_give_up ? only(i) : 0;
+    }
+    return set;
+}
+
+// Those who gave up least often: that nobody does so for ever while another is kept waiting is a matter of fairness.
+thread_set execution::most_patient_spinners() const noexcept {
+    thread_set set = 0;
+    unsigned least = ~0U;
+    for (thread_set rest = spinners(); rest != 0; rest &= rest - 1) {
+        const auto index = static_cast<unsigned>(std::countr_zero(rest));
+        if (threads_[index].gave_up < least) {
+            least = threads_[index].gave_up;
+            set = 0;
+        }
+        set |= threads_[index].gave_up == least ? only(index) : 0;
+    }
     return set;
 }
 
@@ -172,6 +205,10 @@ void execution::step(operation next) {
     const bool visible = next.does == effect::writes || next.agrees || next.on_everybody;
     if (visible && !crashed_) {
         next.death = deaths_[self_];
+    }
+    threads_[self_].how = giving_up::no;
+    if (next.does == effect::writes) {
+        memory_.about_to_store(self_);
     }
     steps_[self_] = next;
     fibers_[self_]->leave();
@@ -226,6 +263,10 @@ location execution::create(std::uint64_t value) {
 }
 
 std::uint64_t execution::load(location where, std::memory_order order, const source& at) {
+    if (inside() && threads_[self_].how != giving_up::no) {
+        return memory_.load(self_, where, memory_.readable(self_, where) - 1,
+                            sites_.order_at(site_kind::load, order, at));
+    }
     step({"load", where, effect::reads, order == std::memory_order_seq_cst});
     if (!inside()) {
         return memory_.load(self_, where, 0, order);
@@ -287,10 +328,16 @@ void execution::fence(std::memory_order order, const source& at) {
     note("fence", nowhere, 0, order, at);
 }
 
-void execution::heavy_fence(const source& at) {
+bool execution::heavy_fence(const source& at) {
     operation next{"heavy fence"};
     next.on_everybody = true;
     step(next);
+    if (inside() && refusals_left_ != 0 && search_.pick(2) == 1) {
+        --refusals_left_;
+        (void)sites_.order_at(site_kind::heavy_fence, std::memory_order_seq_cst, at);
+        note("heavy fence refused", nowhere, 0, std::memory_order_relaxed, at);
+        return false;
+    }
     auto order = std::memory_order_seq_cst;
     if (inside()) {
         order = sites_.order_at(site_kind::heavy_fence, order, at);
@@ -302,12 +349,23 @@ void execution::heavy_fence(const source& at) {
         memory_.fence(self_, std::memory_order_seq_cst);  // What is left of it is the caller's own fence.
     }
     note("heavy fence", nowhere, 0, order, at);
+    return true;
 }
 
 void execution::light_fence(const source& at) {
-    if (inside()) {
-        (void)sites_.order_at(site_kind::light_fence, std::memory_order_seq_cst, at);
+    constexpr auto order = std::memory_order_seq_cst;
+    if (inside() && sites_.order_at(site_kind::light_fence, order, at) != order) {
+        memory_.move_next_load_up(self_);
     }
+}
+
+bool execution::barrier(const source& at) {
+    constexpr auto order = std::memory_order_seq_cst;
+    if (inside() && sites_.order_at(site_kind::barrier, order, at) != order) {
+        memory_.move_next_load_up(self_);
+        return false;
+    }
+    return true;
 }
 
 void execution::lock(location where, bool& held, view& knowledge) {
@@ -319,12 +377,19 @@ void execution::lock(location where, bool& held, view& knowledge) {
     }
     held = true;
     memory_.take_from(knowledge, self_);
+    threads_[self_].looks.push_back({where, memory_.newest(where)});
 }
 
 void execution::unlock(location where, bool& held, view& knowledge) {
     step({"unlock", where, effect::writes});
     held = false;
     memory_.leave_to(knowledge, self_);
+    // Whoever pauses in a loop that takes a lock waits for somebody else to have had it.
+    memory_.store(self_, where, 0, 0, std::memory_order_relaxed);
+    for (look& one : threads_[self_].looks) {
+        one.at = one.where == where ? memory_.newest(where) : one.at;
+    }
+    stored(where);
 }
 
 bool execution::anything_newer(const thread& of) const noexcept {
@@ -342,11 +407,11 @@ void execution::stored(location where) {
     }
 }
 
-void execution::pause() {
-    if (!inside()) {
+void execution::pause(const source& at) {
+    thread& self = threads_[self_];
+    if (!inside() || self.how != giving_up::no) {
         return;
     }
-    thread& self = threads_[self_];
     if (self.looks.empty()) {
         if (++self.idle_pauses > most_idle_pauses) {
             fail("a loop that pauses and never looks");
@@ -357,9 +422,50 @@ void execution::pause() {
     prune_idle_round();
     if (!anything_newer(self)) {
         self.now = phase::pausing;
+        self.may_give_up = of_library(at);
+        operation alone{"give up"};
+        alone.on_everybody = true;
+        alone.from_budget = true;
+        steps_[self_] = alone;
         fibers_[self_]->leave();
+        if (self.now == phase::pausing) {
+            self.now = phase::ready;
+            give_up();
+        }
     }
     begin_round();
+}
+
+void execution::rest(const source& at) {
+    const std::vector<look> looked = threads_[self_].looks;
+    pause(at);
+    for (const look& one : looked) {
+        memory_.catch_up(self_, one.where);
+    }
+}
+
+void execution::give_up() {
+    ++threads_[self_].gave_up;
+    spins_cut_left_ -= spins_cut_left_ != 0 ? 1U : 0U;
+    const bool wanted = hazards_.crowded && search_.pick(2) == 1;
+    threads_[self_].how = wanted ? giving_up::processor_is_wanted : giving_up::time_is_up;
+    note(wanted ? "gives up, as the processor is wanted" : "gives up", nowhere, 0, std::memory_order_relaxed, source{});
+}
+
+void execution::yield(const source& at) {
+    thread& self = threads_[self_];
+    if (inside() && self.how == giving_up::processor_is_wanted) {
+        self.time += a_while;
+        self.how = giving_up::no;
+        return;
+    }
+    pause(at);
+}
+
+execution::time_point execution::now() noexcept {
+    thread& self = threads_[self_];
+    self.time += self.how == giving_up::time_is_up ? a_while : a_while * 0;
+    return self.time;
 }
 
 // A round that saw exactly what the last one saw changed nothing: the same goes on from the last pause.
@@ -409,7 +515,7 @@ void execution::futex_wait(location word, std::uint64_t expected, time_point dea
     const bool expired = may_expire && (spurious_left_ == 0 || search_.pick(2) == 0);
     note(expired ? "deadline" : "woken by nobody", word, expected, std::memory_order_seq_cst, source{});
     if (expired) {
-        time_ = std::max(time_, deadline);
+        self.time = std::max(self.time, deadline);
     } else {
         --spurious_left_;
     }
@@ -419,10 +525,31 @@ void execution::futex_wake(location word) {
     step({"futex wake", word, effect::writes, true});
     memory_.fence(self_, std::memory_order_seq_cst);
     note("futex wake", word, 0, std::memory_order_seq_cst, source{});
+    wake(word);
+}
+
+void execution::wake(location word) {
     for (unsigned i = 0; i != outside_; ++i) {
         thread& one = threads_[i];
         one.released = one.released || (one.now == phase::parked && one.asleep_on == word);
     }
+}
+
+// An eventfd synchronises through its counter and promises no more than that. Whoever waits for it waits on the
+// counter.
+void execution::signal(location event) {
+    step({"signal", event, effect::writes});
+    wrote_something();
+    memory_.exchange(self_, event, 1, 0, std::memory_order_acq_rel);
+    note("signal", event, 1, std::memory_order_acq_rel, source{});
+    wake(event);
+}
+
+void execution::drain(location event) {
+    step({"drain", event, effect::writes});
+    wrote_something();
+    const std::uint64_t count = memory_.exchange(self_, event, 0, 0, std::memory_order_acq_rel);
+    note("drain", event, count, std::memory_order_acq_rel, source{});
 }
 
 void execution::touch(const void* address, std::size_t bytes, access kind) {

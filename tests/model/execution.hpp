@@ -30,8 +30,14 @@ struct hazards {
     unsigned spurious_wakes = 0;
     /// Whether deadlines pass. Without it a lost wakeup cannot hide behind a deadline.
     bool timeouts = false;
+    /// How often a spinner may give up, or an event loop turn to something else, while others could still go on.
+    unsigned spins_cut = 0;
+    /// Whether a spinner that yields may find that somebody else needed the processor.
+    bool crowded = false;
     /// Whether the kernel offers heavy fences.
     bool heavy_fences = true;
+    /// How often it refuses one all the same.
+    unsigned fences_refused = 0;
     /// Whether the library may stop the program, which ends the execution as it should.
     bool may_stop = false;
     /// With a hostile thread in the program races are its fault; slots are checked for their bounds only.
@@ -63,19 +69,29 @@ public:
     void store(location where, std::uint64_t value, std::memory_order order, const source& at);
     std::uint64_t exchange(location where, std::uint64_t value, std::memory_order order, const source& at);
     void fence(std::memory_order order, const source& at);
-    void heavy_fence(const source& at);
+    /// False if the kernel refused it.
+    [[nodiscard]] bool heavy_fence(const source& at);
     void light_fence(const source& at);
+    /// False if the barrier that is called here is to be left out.
+    [[nodiscard]] bool barrier(const source& at);
     void lock(location where, bool& held, view& knowledge);
     void unlock(location where, bool& held, view& knowledge);
-    void pause();
+    void pause(const source& at);
+    /// A pause so long that whatever was stored where the thread looked has arrived when it ends. For loops whose
+    /// rounds store something: those are never pruned, and would go on for ever without any news.
+    void rest(const source& at);
+    void yield(const source& at);
     void futex_wait(location word, std::uint64_t expected, time_point deadline);
     void futex_wake(location word);
+    void signal(location event);
+    void drain(location event);
     void touch(const void* address, std::size_t bytes, access kind);
     void declare(const void* base, std::size_t cells, std::size_t width) { plain_.declare(base, cells, width); }
     [[nodiscard]] unsigned choose(unsigned count);
     [[nodiscard]] bool gone(unsigned who, const source& at);
     [[nodiscard]] bool has_heavy_fence() const noexcept { return hazards_.heavy_fences; }
-    [[nodiscard]] time_point now() const noexcept { return time_; }
+    /// The clock of the thread: it moves when the thread has let time pass, and says nothing about the others.
+    [[nodiscard]] time_point now() noexcept;
     [[nodiscard]] unsigned self() const noexcept { return self_; }
     void fail(const char* what);
     /// The library found out that it was misused, and stopped the program.
@@ -84,6 +100,8 @@ public:
 
 private:
     enum class phase { ready, pausing, parked, gone };
+    /// How a spinner that gave up comes to its end. Until then it sees nothing new, and nobody else has a turn.
+    enum class giving_up { no, time_is_up, processor_is_wanted };
 
     struct look {
         location where;
@@ -98,6 +116,10 @@ private:
         time_point deadline{};
         bool released = false;
         unsigned idle_pauses = 0;
+        bool may_give_up = false;  ///< The pause it is in is one of a bounded loop.
+        giving_up how = giving_up::no;
+        unsigned gave_up = 0;
+        time_point time{};
         // What it looked at since its last pause, and between the two pauses before.
         std::vector<look> looks;
         std::vector<look> earlier_looks;
@@ -115,6 +137,8 @@ private:
     void run_released();
     [[nodiscard]] thread_set able() const noexcept;
     [[nodiscard]] thread_set able_by_accident() const noexcept;
+    [[nodiscard]] thread_set spinners() const noexcept;
+    [[nodiscard]] thread_set most_patient_spinners() const noexcept;
     [[nodiscard]] bool everybody_gone() const noexcept;
 
     /// Waits for its turn; may crash instead.
@@ -127,6 +151,8 @@ private:
     void note(const char* what, location where, std::uint64_t value, std::memory_order order, const source& at);
     void prune_idle_round();
     void begin_round();
+    void give_up();
+    void wake(location word);
     void wrote_something() noexcept { threads_[self_].only_looked = false; }
 
     program& program_;
@@ -144,7 +170,8 @@ private:
     unsigned taken_ = 0;
     bool crashed_ = false;
     unsigned spurious_left_ = 0;
-    time_point time_{};
+    unsigned spins_cut_left_ = 0;
+    unsigned refusals_left_ = 0;
     bool redundant_ = false;
     bool was_stopped_ = false;
     bool reached_ = false;

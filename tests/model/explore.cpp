@@ -33,16 +33,17 @@ report explore(program& subject, hazards may_happen, limits within, sites& order
     return found;
 }
 
-std::vector<std::string> replay(program& subject, hazards may_happen, const std::string& schedule, sites& orders) {
+retelling replay(program& subject, hazards may_happen, const std::string& schedule, sites& orders) {
     search choices{std::nullopt};
     choices.follow(schedule);
     execution run{subject, choices, orders, may_happen};
-    std::vector<std::string> trace;
-    run.record(&trace);
+    retelling told;
+    run.record(&told.trace);
     if (run.run() == ending::failed) {
-        trace.push_back("  " + run.failure());
+        told.failure = run.failure();
+        told.trace.push_back("  " + told.failure);
     }
-    return trace;
+    return told;
 }
 
 }  // namespace ferrule::model

@@ -30,8 +30,13 @@ struct report {
 /// Runs `subject` in every way it can run. Stops at the first failure.
 [[nodiscard]] report explore(program& subject, hazards may_happen, limits within, sites& orders);
 
-/// Runs `subject` once, by a schedule from a report, and returns what happened, line by line.
-[[nodiscard]] std::vector<std::string> replay(program& subject, hazards may_happen, const std::string& schedule,
-                                              sites& orders);
+/// One execution, line by line, and what was wrong with it.
+struct retelling {
+    std::vector<std::string> trace;
+    std::string failure;
+};
+
+/// Runs `subject` once, by a schedule from a report.
+[[nodiscard]] retelling replay(program& subject, hazards may_happen, const std::string& schedule, sites& orders);
 
 }  // namespace ferrule::model

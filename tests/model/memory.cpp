@@ -1,5 +1,6 @@
 #include "memory.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 
 namespace ferrule::model {
@@ -85,7 +86,8 @@ memory::message& memory::insert(location where, std::size_t behind) {
 
 void memory::read(unsigned thread, location where, const message& from, std::memory_order order) noexcept {
     knowledge& self = of(thread);
-    self.current.seen[where] = from.at;
+    self.next_load_is_early = false;
+    self.current.seen[where] = std::max(self.current.seen[where], from.at);
     self.acquired.join(from.shows);
     if (acquires(order)) {
         self.current.join(from.shows);
@@ -94,6 +96,7 @@ void memory::read(unsigned thread, location where, const message& from, std::mem
 
 void memory::publish(unsigned thread, location where, message& sent, std::memory_order order) noexcept {
     knowledge& self = of(thread);
+    self.next_load_is_early = false;
     self.current.seen[where] = sent.at;
     sent.shows.join(releases(order) ? self.current : self.released);
     sent.shows.seen[where] = sent.at;
@@ -147,6 +150,11 @@ void memory::fence(unsigned thread, std::memory_order order) noexcept {
         self.released = self.current;
         ++self.current.clock[thread];
     }
+}
+
+void memory::about_to_store(unsigned thread) noexcept {
+    of(thread).before_its_store = of(thread).current;
+    of(thread).next_load_is_early = false;
 }
 
 void memory::fence_everybody(unsigned thread) noexcept {

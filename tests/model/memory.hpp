@@ -38,6 +38,10 @@ public:
                            std::memory_order order);
 
     void fence(unsigned thread, std::memory_order order) noexcept;
+    /// `thread` waits for its turn to store: the earliest point to which a load behind that store may be moved.
+    void about_to_store(unsigned thread) noexcept;
+    /// What a compiler may do where nothing forbids it: the next load of `thread` moves before its last store.
+    void move_next_load_up(unsigned thread) noexcept { of(thread).next_load_is_early = true; }
     /// As if every thread fenced where it stands, between two fences of the caller's. Nobody but the caller learns more
     /// from it than from any order of those fences.
     void fence_everybody(unsigned thread) noexcept;
@@ -48,9 +52,14 @@ public:
     void leave_to(view& lock, unsigned thread) noexcept;
     void take_from(const view& lock, unsigned thread) noexcept { of(thread).current.join(lock); }
 
+    /// `thread` will not read anything older than what is there now.
+    void catch_up(unsigned thread, location where) noexcept { of(thread).current.seen[where] = newest(where); }
+
     [[nodiscard]] timestamp newest(location where) const noexcept { return words_[where].back().at; }
+    /// The oldest message that `thread` may read.
     [[nodiscard]] timestamp seen(unsigned thread, location where) const noexcept {
-        return threads_[thread].current.seen[where];
+        const knowledge& self = threads_[thread];
+        return (self.next_load_is_early ? self.before_its_store : self.current).seen[where];
     }
     [[nodiscard]] const view& knows(unsigned thread) const noexcept { return threads_[thread].current; }
 
@@ -65,6 +74,8 @@ private:
         view current;   ///< What its next access is bound by.
         view acquired;  ///< What an acquire fence would add.
         view released;  ///< What the last release fence gave to all later stores.
+        view before_its_store;
+        bool next_load_is_early = false;
     };
 
     knowledge& of(unsigned thread) noexcept { return threads_[thread]; }

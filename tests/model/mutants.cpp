@@ -3,9 +3,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <string>
-#include <vector>
+
+#include "workers.hpp"
 
 namespace ferrule::model {
 namespace {
@@ -29,34 +31,50 @@ bool noticed_apart(const entry& one, const weakening& mutant) {
     return !WIFEXITED(status) || WEXITSTATUS(status) != 0;
 }
 
-const entry* killer_of(const weakening& mutant, const catalogue& programs) {
-    for (const entry& one : programs) {
-        if (noticed_apart(one, mutant)) {
-            return &one;
+bool executes(const witness& one, const site& where) {
+    return std::any_of(one.executed.begin(), one.executed.end(), [&where](const site& at) { return same(at, where); });
+}
+
+std::string killer_of(const weakening& mutant, const std::vector<witness>& quickest_first) {
+    for (const witness& one : quickest_first) {
+        if (executes(one, mutant.where) && noticed_apart(*one.program, mutant)) {
+            return one.program->name;
         }
     }
-    return nullptr;
+    return {};
+}
+
+std::vector<weakening> all_mutants_of(const sites& orders) {
+    std::vector<weakening> all;
+    for (const site& one : orders.executed()) {
+        for (const weakening& mutant : weakenings_of(one)) {
+            all.push_back(mutant);
+        }
+    }
+    return all;
 }
 
 }  // namespace
 
-bool kill_mutants(const catalogue& programs, const sites& orders) {
+verdict_on_mutants kill_mutants(const std::vector<witness>& witnesses, const sites& orders) {
+    std::vector<witness> quickest_first = witnesses;
+    std::stable_sort(quickest_first.begin(), quickest_first.end(),
+                     [](const witness& a, const witness& b) { return a.seconds < b.seconds; });
+    const std::vector<weakening> all = all_mutants_of(orders);
+    verdict_on_mutants verdict{0, all.size()};
     std::printf("\nmutants:\n");
-    unsigned killed = 0;
-    unsigned total = 0;
-    for (const site& one : orders.executed()) {
-        for (const weakening& mutant : weakenings_of(one)) {
-            ++total;
-            const entry* const killer = killer_of(mutant, programs);
-            std::printf("  %-8s %-32s %s -> %s: %s\n", killer != nullptr ? "killed" : "SURVIVED", name_of(one).c_str(),
-                        name_of(one.order), name_of(mutant.to),
-                        killer != nullptr ? killer->name.c_str() : "nobody noticed");
+    in_parallel(
+        all.size(), [&](std::size_t job) { return killer_of(all[job], quickest_first); },
+        [&](std::size_t job, const answer& killer) {
+            const weakening& mutant = all[job];
+            const bool killed = killer && !killer->empty();
+            std::printf("  %-8s %-32s %s -> %s: %s\n", killed ? "killed" : "SURVIVED", name_of(mutant.where).c_str(),
+                        name_of(mutant.where.order), name_of(mutant.to), killed ? killer->c_str() : "nobody noticed");
             std::fflush(stdout);
-            killed += killer != nullptr ? 1U : 0U;
-        }
-    }
-    std::printf("killed %u of %u\n", killed, total);
-    return killed == total;
+            verdict.killed += killed ? 1U : 0U;
+            return true;
+        });
+    return verdict;
 }
 
 }  // namespace ferrule::model

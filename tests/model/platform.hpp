@@ -58,11 +58,26 @@ struct platform {
         view knowledge_{};
     };
 
+    class event {
+    public:
+        event() : where_{here().create(0)} {}
+        event(const event&) = delete;
+        event& operator=(const event&) = delete;
+        [[nodiscard]] int fd() const noexcept { return static_cast<int>(where_); }
+        void signal() noexcept { here().signal(where_); }
+        void drain() noexcept { here().drain(where_); }
+        void wait(time_point deadline) noexcept { here().futex_wait(where_, 0, deadline); }
+
+    private:
+        location where_;
+    };
+
     [[nodiscard]] static std::uintptr_t thread_id() noexcept { return here().self() + 1; }
 
-    /// The thread goes on once there is something new in what it looked at.
-    static void pause() noexcept { here().pause(); }
-    static void yield() noexcept { here().pause(); }
+    /// The thread goes on once there is something new in what it looked at. In a loop of the library's, all of which
+    /// are bounded, it may also go through what is left of the loop without any news.
+    static void pause(const source& at = source::current()) noexcept { here().pause(at); }
+    static void yield(const source& at = source::current()) noexcept { here().yield(at); }
 
     static void full_fence(const source& at = source::current()) noexcept {
         here().fence(std::memory_order_seq_cst, at);
@@ -70,10 +85,7 @@ struct platform {
     /// Nothing by itself: the modelled machine delays stores and reads old messages, but keeps the program's order.
     static void light_fence(const source& at = source::current()) noexcept { here().light_fence(at); }
     [[nodiscard]] static bool heavy_fence(const source& at = source::current()) noexcept {
-        if (has_heavy_fence()) {
-            here().heavy_fence(at);
-        }
-        return has_heavy_fence();
+        return has_heavy_fence() && here().heavy_fence(at);
     }
     [[nodiscard]] static bool has_heavy_fence() noexcept { return here().has_heavy_fence(); }
 
@@ -87,7 +99,7 @@ struct platform {
         here().futex_wake(word.where());
     }
 
-    /// Stands still, but for deadlines that pass.
+    /// Stands still, but for deadlines that pass and spinners who give up.
     [[nodiscard]] static time_point now() noexcept { return here().now(); }
     [[nodiscard]] static std::chrono::nanoseconds park_cost() noexcept { return std::chrono::nanoseconds{0}; }
 
@@ -155,6 +167,11 @@ inline void reached(bool so) {
     if (so) {
         here().reached();
     }
+}
+
+/// What an event loop does with a descriptor of the library's: sleeps until it is readable.
+inline void poll_until_readable(int fd) {
+    here().futex_wait(static_cast<location>(fd), 0, platform::time_point::max());
 }
 
 /// True once this thread can know that `thread` crashed.

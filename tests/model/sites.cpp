@@ -8,12 +8,11 @@
 namespace ferrule::model {
 namespace {
 
-bool same(const site& a, const site& b) noexcept {
-    return a.at.line == b.at.line && a.kind == b.kind && a.order == b.order &&
-           (a.at.file == b.at.file || std::strcmp(a.at.file, b.at.file) == 0);
-}
+constexpr auto order_of_none = std::memory_order_relaxed;
 
-bool of_library(const site& one) noexcept { return std::strstr(one.at.file, "include/ferrule/") != nullptr; }
+// guard::checked fences where the kernel offers no heavy fence, as the best that can be done. No program can tell it
+// from nothing: overlaps may go unnoticed there either way.
+bool guarantees_nothing(const site& one) noexcept { return std::strstr(one.at.file, "guard/checked.hpp") != nullptr; }
 
 const char* base_name(const char* path) noexcept {
     const char* const slash = std::strrchr(path, '/');
@@ -21,6 +20,13 @@ const char* base_name(const char* path) noexcept {
 }
 
 }  // namespace
+
+bool of_library(const source_line& at) noexcept { return std::strstr(at.file, "include/ferrule/") != nullptr; }
+
+bool same(const site& a, const site& b) noexcept {
+    return a.at.line == b.at.line && a.kind == b.kind && a.order == b.order &&
+           (a.at.file == b.at.file || std::strcmp(a.at.file, b.at.file) == 0);
+}
 
 std::memory_order sites::order_at(site_kind kind, std::memory_order order, const source_line& at) {
     const site here{kind, order, at};
@@ -38,7 +44,7 @@ std::memory_order sites::order_at(site_kind kind, std::memory_order order, const
 std::vector<site> sites::executed() const {
     std::vector<site> all;
     for (const slot& one : table_) {
-        if (one.used && of_library(one.what)) {
+        if (one.used && of_library(one.what.at)) {
             all.push_back(one.what);
         }
     }
@@ -47,6 +53,12 @@ std::vector<site> sites::executed() const {
         return files != 0 ? files < 0 : std::make_tuple(a.at.line, a.order) < std::make_tuple(b.at.line, b.order);
     });
     return all;
+}
+
+void sites::add(const std::vector<site>& more) {
+    for (const site& one : more) {
+        (void)order_at(one.kind, one.order, one.at);
+    }
 }
 
 std::vector<weakening> weakenings_of(const site& one) {
@@ -70,10 +82,11 @@ std::vector<weakening> weakenings_of(const site& one) {
         case site_kind::exchange:
             return {{one, std::memory_order_acq_rel}};
         case site_kind::fence:
+            return guarantees_nothing(one) ? std::vector<weakening>{} : std::vector<weakening>{{one, order_of_none}};
         case site_kind::heavy_fence:
-            return {{one, std::memory_order_relaxed}};
         case site_kind::light_fence:
-            break;
+        case site_kind::barrier:
+            return {{one, order_of_none}};
     }
     return {};
 }
@@ -110,6 +123,8 @@ const char* name_of(site_kind kind) noexcept {
             return "heavy_fence";
         case site_kind::light_fence:
             return "light_fence";
+        case site_kind::barrier:
+            return "barrier";
     }
     return "?";
 }

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <atomic>
-#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -12,7 +11,7 @@
 
 namespace ferrule::model {
 
-enum class site_kind : unsigned char { load, store, exchange, fence, heavy_fence, light_fence };
+enum class site_kind : unsigned char { load, store, exchange, fence, heavy_fence, light_fence, barrier };
 
 struct site {
     site_kind kind;
@@ -20,7 +19,7 @@ struct site {
     source_line at;
 };
 
-/// One site, and what it is weakened to. A fence with `memory_order_relaxed` is none.
+/// One site, and what it is weakened to. A fence, or a whole barrier, with `memory_order_relaxed` is none.
 struct weakening {
     site where;
     std::memory_order to;
@@ -34,6 +33,8 @@ public:
     void weaken(const weakening* one) noexcept { weakened_ = one; }
     /// Those of the library itself, in the order of the source.
     [[nodiscard]] std::vector<site> executed() const;
+    /// Notes what was executed elsewhere.
+    void add(const std::vector<site>& more);
 
 private:
     struct slot {
@@ -49,6 +50,8 @@ private:
 
 [[nodiscard]] const char* name_of(std::memory_order order) noexcept;
 [[nodiscard]] const char* name_of(site_kind kind) noexcept;
+[[nodiscard]] bool of_library(const source_line& at) noexcept;
+[[nodiscard]] bool same(const site& a, const site& b) noexcept;
 /// "end.hpp:265 store"
 [[nodiscard]] std::string name_of(const site& one);
 
