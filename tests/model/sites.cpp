@@ -10,10 +10,6 @@ namespace {
 
 constexpr auto order_of_none = std::memory_order_relaxed;
 
-// guard::checked fences where the kernel offers no heavy fence, as the best that can be done. No program can tell it
-// from nothing: overlaps may go unnoticed there either way.
-bool guarantees_nothing(const site& one) noexcept { return std::strstr(one.at.file, "guard/checked.hpp") != nullptr; }
-
 const char* base_name(const char* path) noexcept {
     const char* const slash = std::strrchr(path, '/');
     return slash == nullptr ? path : slash + 1;
@@ -82,7 +78,6 @@ std::vector<weakening> weakenings_of(const site& one) {
         case site_kind::exchange:
             return {{one, std::memory_order_acq_rel}};
         case site_kind::fence:
-            return guarantees_nothing(one) ? std::vector<weakening>{} : std::vector<weakening>{{one, order_of_none}};
         case site_kind::heavy_fence:
         case site_kind::light_fence:
         case site_kind::barrier:

@@ -57,8 +57,8 @@ struct checked {
                 overlap();
             }
             const bool from_another = owner_.exchange(me, std::memory_order_relaxed) != 0;
-            if (from_another && !(Platform::has_heavy_fence() && Platform::heavy_fence())) {
-                Platform::full_fence();  // The best that can be done without one.
+            if (from_another && Platform::has_heavy_fence()) {
+                (void)Platform::heavy_fence();  // Where the kernel refuses it, no fence of ours alone would do.
             }
             if (inside_.load(std::memory_order_relaxed) != me) {
                 overlap();
