@@ -2,8 +2,6 @@
 //
 // Every pair plays ping-pong, or streams, on two processors. A waiter that spins without regard would hold the
 // processor its own peer needs; a sleeping one never does, and is what the others are measured against.
-#include <benchmark/benchmark.h>
-
 #include <array>
 #include <latch>
 #include <memory>
@@ -14,6 +12,7 @@
 
 #include "support/payload.hpp"
 #include "support/pin.hpp"
+#include "support/question.hpp"
 #include "support/stopwatch.hpp"
 
 namespace {
@@ -109,9 +108,7 @@ private:
 enum class work { round_trips, stream };
 
 template <class Waiter, work Work>
-void crowded(benchmark::State& state) {
-    const auto pairs = static_cast<std::size_t>(state.range(0));
-    const auto size = static_cast<std::size_t>(state.range(1));
+void crowded(benchmark::State& state, std::size_t pairs, std::size_t size) {
     constexpr std::uint64_t each = Work == work::round_trips ? 500 : 50'000;
     const only_on kept{two_processors()};
     std::uint64_t wrong = 0;
@@ -140,22 +137,29 @@ void crowded(benchmark::State& state) {
 
 namespace waiter = ferrule::waiter;
 
-template <class Waiter>
-void add(const char* name) {
-    for (const auto& [what, run] : {std::pair{"round_trips", &crowded<Waiter, work::round_trips>},
-                                    std::pair{"stream", &crowded<Waiter, work::stream>}}) {
-        benchmark::RegisterBenchmark((std::string{"crowded/"} + what + "/" + name).c_str(), run)
-            ->ArgNames({"pairs", "size"})
-            ->ArgsProduct({{1, 4, 8}, {64, 1024}})
-            ->UseManualTime();
+const ask trips{"crowded_round_trips", "round trips of many pairs of threads on two processors", thousand_per_second,
+                "futex"};
+const ask streams{"crowded_streams", "messages of many pairs of threads on two processors", thousand_per_second,
+                  "futex"};
+
+template <class Waiter, work Work>
+void add(const ask& asked, std::size_t pairs, std::size_t size, const char* name) {
+    asked("pairs:" + std::to_string(pairs) + "/size:" + std::to_string(size), name, [=](benchmark::State& state) {
+        crowded<Waiter, Work>(state, pairs, size);
+    })->UseManualTime();
+}
+
+template <work Work>
+void add_all(const ask& asked) {
+    for (const std::size_t pairs : {1U, 8U}) {
+        for (const std::size_t size : {64U, 1024U}) {
+            add<waiter::futex<>, Work>(asked, pairs, size, "futex");
+            add<ferrule::default_waiter, Work>(asked, pairs, size, "default");
+            add<waiter::spin<>, Work>(asked, pairs, size, "spin");
+        }
     }
 }
 
-const bool added = [] {
-    add<waiter::futex<>>("futex");
-    add<ferrule::default_waiter>("default");
-    add<waiter::spin<>>("spin");
-    return true;
-}();
+const bool added = (add_all<work::round_trips>(trips), add_all<work::stream>(streams), true);
 
 }  // namespace

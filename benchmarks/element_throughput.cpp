@@ -1,81 +1,51 @@
-// How many 8-byte elements a second go from one thread to another, one at a time?
-#include <benchmark/benchmark.h>
-
-#include <memory>
-
-#include "adapters/contenders.hpp"
-#include "support/payload.hpp"
-#include "support/peer.hpp"
+// How many elements a second go from one thread to another, one at a time?
+//
+// `polled`: both ends look again and again, as Boost's must. `default`: they wait through the ring's own waiter.
+#include "adapters/boost_queue.hpp"
+#include "adapters/ferrule_ring.hpp"
+#include "adapters/mutex_deque.hpp"
+#include "adapters/pipe.hpp"
+#include "support/question.hpp"
+#include "support/transfer.hpp"
 
 namespace {
 
 using namespace ferrule::bench;
+namespace cursor = ferrule::cursor;
+namespace guard = ferrule::guard;
 
-constexpr std::uint64_t batch = 1U << 18U;
+constexpr std::size_t ring_bytes = 512U << 10U;
+constexpr std::uint64_t batch = 4 * ring_bytes;
+constexpr std::uint64_t slow_batch = batch / 32;  // For those who need a microsecond per element.
 
-template <class Queue>
-void element_throughput(benchmark::State& state) {
-    const placement where = two_processors();
-    pin_to(where.here);
-    const auto queue = std::make_unique<Queue>();
-    alignas(128) std::atomic<std::uint64_t> received{0};
-    alignas(128) std::uint64_t wrong = 0;
-    peer consumer{where.there, [&](auto stopped) {
-                      std::uint64_t value = 0;
-                      for (std::uint64_t next = 0;;) {
-                          if (queue->try_pop(value)) {
-                              wrong += value == payload::word_at(8 * next++) ? 0U : 1U;
-                              if (next % batch == 0) {
-                                  received.store(next, std::memory_order_release);
-                              }
-                          } else if (stopped()) {
-                              return;
-                          } else {
-                              relax();
-                          }
-                      }
-                  }};
-    std::uint64_t sent = 0;
-    const double cpu_begun = cpu_seconds();
-    for ([[maybe_unused]] auto _ : state) {
-        const auto begun = clock::now();
-        for (std::uint64_t i = 0; i != batch; ++i, ++sent) {
-            while (!queue->try_push(payload::word_at(8 * sent))) {
-                relax();
-            }
-        }
-        while (received.load(std::memory_order_acquire) != sent) {
-            relax();
-        }
-        state.SetIterationTime(seconds(clock::now() - begun));
-    }
-    const double cpu = cpu_seconds() - cpu_begun + consumer.stop();
-    if (wrong != 0) {
-        state.SkipWithError("elements arrived wrong or out of order");
-    }
-    state.SetItemsProcessed(static_cast<std::int64_t>(sent));
-    state.counters["per_cpu_s"] = static_cast<double>(sent) / cpu;
+const ask asked{"element_throughput", "elements from thread to thread, one at a time", million_per_second,
+                "boost/fixed"};
+
+/// Shows what was done once per 4 KiB.
+template <class T>
+using by_pages = cursor::batched<4096 / sizeof(T)>;
+
+template <class T, class Queue>
+void add(const char* where, const char* contender, std::uint64_t bytes = batch) {
+    asked(where, contender, [=](benchmark::State& state) {
+        transfer<Queue>(state, ring_bytes / sizeof(T), bytes, one_by_one<T>{});
+    })->UseManualTime();
 }
 
-using ferrule::cursor::cached;
-using ferrule::cursor::direct;
-using ferrule::guard::checked;
-using ferrule::guard::none;
+template <class T>
+void add_all(const char* where) {
+    add<T, boost_fixed_queue<T, ring_bytes / sizeof(T)>>(where, "boost/fixed");
+    add<T, default_ring<T>>(where, "ferrule/default");
+    add<T, polled_ring<T>>(where, "ferrule/polled");
+    add<T, polled_ring<T, cursor::cached, guard::none>>(where, "ferrule/polled/unguarded");
+    add<T, polled_ring<T, cursor::direct>>(where, "ferrule/polled/direct");
+    add<T, default_ring<T, by_pages<T>>>(where, "ferrule/default/batched");
+    add<T, polled_ring<T, by_pages<T>>>(where, "ferrule/polled/batched");
+    add<T, boost_run_time_queue<T>>(where, "boost/run_time");
+    add<T, mutex_deque<T>>(where, "mutex_deque", slow_batch);
+    add<T, pipe_queue<T>>(where, "pipe", slow_batch);
+}
 
-BENCHMARK(element_throughput<ferrule_ring<std::uint64_t, cached, checked, element_capacity>>)
-    ->Name("element_throughput/ferrule/cached")
-    ->UseManualTime();
-BENCHMARK(element_throughput<ferrule_ring<std::uint64_t, cached, none, element_capacity>>)
-    ->Name("element_throughput/ferrule/cached/unguarded")
-    ->UseManualTime();
-BENCHMARK(element_throughput<ferrule_ring<std::uint64_t, direct, checked, element_capacity>>)
-    ->Name("element_throughput/ferrule/direct")
-    ->UseManualTime();
-BENCHMARK(element_throughput<boost_fixed_queue<std::uint64_t, element_capacity>>)
-    ->Name("element_throughput/boost/fixed")
-    ->UseManualTime();
-BENCHMARK(element_throughput<boost_run_time_queue<std::uint64_t, element_capacity>>)
-    ->Name("element_throughput/boost/run_time")
-    ->UseManualTime();
+const bool added = (add_all<std::uint64_t>("size:8"), add_all<line>("size:64"), true);
 
 }  // namespace

@@ -1,92 +1,64 @@
-// How many bytes a second go from one thread to another, in chunks of a given size?
-#include <benchmark/benchmark.h>
-
-#include <memory>
-#include <vector>
-
-#include "adapters/contenders.hpp"
-#include "support/payload.hpp"
-#include "support/peer.hpp"
+// How many bytes a second go from one thread to another, in messages or blocks of a given size?
+//
+// Floors hand the same blocks over by a flag each, without a ring: `copied` as everybody copies, in and out; `in_place`
+// written and verified where they lie, as with the grants of a ring.
+#include "adapters/boost_queue.hpp"
+#include "adapters/ferrule_ring.hpp"
+#include "adapters/hand_off.hpp"
+#include "adapters/mutex_deque.hpp"
+#include "adapters/pipe.hpp"
+#include "support/in_place.hpp"
+#include "support/question.hpp"
+#include "support/transfer.hpp"
 
 namespace {
 
 using namespace ferrule::bench;
 
-constexpr std::uint64_t batch = 16U << 20U;
+constexpr std::size_t capacity = 256U << 10U;
 
-template <class Queue>
-void stream_throughput(benchmark::State& state) {
-    const auto chunk_size = static_cast<std::size_t>(state.range(0));
-    const placement where = two_processors();
-    pin_to(where.here);
-    const auto queue = std::make_unique<Queue>();
-    alignas(128) std::atomic<std::uint64_t> received{0};
-    alignas(128) std::uint64_t wrong = 0;
-    peer consumer{where.there, [&](auto stopped) {
-                      std::vector<std::byte> chunk(chunk_size);
-                      for (std::uint64_t position = 0;;) {
-                          if (const std::size_t n = queue->try_read(chunk); n != 0) {
-                              wrong += payload::matches(std::span{chunk}.first(n), position) ? 0U : 1U;
-                              position += n;
-                              if (position % batch == 0) {
-                                  received.store(position, std::memory_order_release);
-                              }
-                          } else if (stopped()) {
-                              return;
-                          } else {
-                              relax();
-                          }
-                      }
-                  }};
-    std::vector<std::byte> chunk(chunk_size);
-    std::uint64_t sent = 0;
-    const double cpu_begun = cpu_seconds();
-    for ([[maybe_unused]] auto _ : state) {
-        const auto begun = clock::now();
-        for (const std::uint64_t end = sent + batch; sent != end;) {
-            payload::write(chunk, sent);
-            for (std::span<const std::byte> rest{chunk}; !rest.empty();) {
-                const std::size_t n = queue->try_write(rest);
-                if (n == 0) {
-                    relax();
-                }
-                rest = rest.subspan(n);
-            }
-            sent += chunk_size;
-        }
-        while (received.load(std::memory_order_acquire) != sent) {
-            relax();
-        }
-        state.SetIterationTime(seconds(clock::now() - begun));
-    }
-    const double cpu = cpu_seconds() - cpu_begun + consumer.stop();
-    if (wrong != 0) {
-        state.SkipWithError("bytes arrived wrong or out of order");
-    }
-    state.SetBytesProcessed(static_cast<std::int64_t>(sent));
-    state.counters["per_cpu_s"] =
-        benchmark::Counter(static_cast<double>(sent) / cpu, benchmark::Counter::kDefaults, benchmark::Counter::kIs1024);
+const ask messages{"message_throughput", "messages from thread to thread, copied in and out", gigabits_per_second,
+                   "boost/fixed"};
+const ask blocks{"block_throughput", "blocks from thread to thread, copied in and out", gigabits_per_second,
+                 "floor/copied"};
+const ask blocks_in_place{"block_in_place", "blocks from thread to thread, in place", gigabits_per_second,
+                          "floor/in_place"};
+
+/// Enough to fill a ring many times, and not so many small ones that a slow contender takes for ever.
+constexpr std::uint64_t batch_of(std::size_t chunk) { return chunk < 512 ? 1U << 20U : 16U << 20U; }
+
+template <class Queue, class Traffic = chunks<std::byte>>
+void add(const ask& asked, std::size_t chunk, const char* contender, std::uint64_t divisor = 1) {
+    asked("chunk:" + std::to_string(chunk), contender, [=](benchmark::State& state) {
+        transfer<Queue>(state, capacity, batch_of(chunk) / divisor, Traffic{chunk});
+    })->UseManualTime();
 }
 
-using ferrule::cursor::cached;
-using ferrule::cursor::direct;
-using ferrule::guard::checked;
-
-void chunk_sizes(benchmark::internal::Benchmark* b) {
-    b->ArgName("chunk")->Arg(64)->Arg(512)->Arg(4096)->Arg(65536)->UseManualTime();
+void add_all(const ask& asked, std::size_t chunk) {
+    const std::uint64_t slow = chunk < 512 ? 8 : 1;
+    add<default_ring<std::byte>>(asked, chunk, "ferrule/default");
+    add<polled_ring<std::byte>>(asked, chunk, "ferrule/polled");
+    add<default_ring<std::byte, ferrule::cursor::batched<4096>>>(asked, chunk, "ferrule/default/batched");
+    add<boost_fixed_queue<std::byte, capacity>>(asked, chunk, "boost/fixed");
+    add<boost_run_time_queue<std::byte>>(asked, chunk, "boost/run_time");
+    add<mutex_deque<std::byte>>(asked, chunk, "mutex_deque", slow);
+    add<pipe_queue<std::byte>>(asked, chunk, "pipe", slow);
 }
 
-BENCHMARK(stream_throughput<ferrule_ring<std::byte, cached, checked, byte_capacity>>)
-    ->Name("stream_throughput/ferrule/cached")
-    ->Apply(chunk_sizes);
-BENCHMARK(stream_throughput<ferrule_ring<std::byte, direct, checked, byte_capacity>>)
-    ->Name("stream_throughput/ferrule/direct")
-    ->Apply(chunk_sizes);
-BENCHMARK(stream_throughput<boost_fixed_queue<std::byte, byte_capacity>>)
-    ->Name("stream_throughput/boost/fixed")
-    ->Apply(chunk_sizes);
-BENCHMARK(stream_throughput<boost_run_time_queue<std::byte, byte_capacity>>)
-    ->Name("stream_throughput/boost/run_time")
-    ->Apply(chunk_sizes);
+const bool added = [] {
+    for (const std::size_t chunk : {8U, 64U, 512U}) {
+        add_all(messages, chunk);
+    }
+    for (const std::size_t chunk : {4096U, 16384U, 65536U}) {
+        add<two_blocks>(blocks, chunk, "floor/copied");
+        add_all(blocks, chunk);
+    }
+    for (const std::size_t chunk : {4096U, 16384U, 65536U}) {
+        add<two_blocks, in_place>(blocks_in_place, chunk, "floor/in_place");
+        add<default_ring<std::byte>, in_place>(blocks_in_place, chunk, "ferrule/default");
+        add<polled_ring<std::byte>, in_place>(blocks_in_place, chunk, "ferrule/polled");
+    }
+    return true;
+}();
 
 }  // namespace

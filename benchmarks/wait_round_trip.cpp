@@ -2,7 +2,6 @@
 //
 // Floors, written as fast as we can: `one_line` passes a flag back and forth in one cache line; `two_lines` passes a
 // payload line and a cursor line, as any ring must; `futex` and `eventfd` sleep for every turn.
-#include <benchmark/benchmark.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -13,9 +12,9 @@
 
 #include <ferrule/ferrule.hpp>
 
-#include "support/histogram.hpp"
-#include "support/payload.hpp"
+#include "support/latency.hpp"
 #include "support/peer.hpp"
+#include "support/question.hpp"
 
 namespace {
 
@@ -97,7 +96,7 @@ class raw_futex {
 public:
     template <int Me>
     void send(std::span<const std::byte> message) noexcept {
-        message_ = message[0];
+        std::memcpy(message_.data(), message.data(), message.size());
         turn_.store(1 - Me, std::memory_order_release);
         futex_wake(&turn_, futex_scope::process_private);
     }
@@ -109,7 +108,7 @@ public:
             }
             futex_wait(&turn_, turn, ferrule::no_deadline, futex_scope::process_private);
         }
-        to[0] = message_;
+        std::memcpy(to.data(), message_.data(), to.size());
         return true;
     }
     void end() noexcept {
@@ -120,7 +119,7 @@ public:
 private:
     static constexpr std::uint32_t over = 2;
     std::atomic<std::uint32_t> turn_{9};
-    std::byte message_{};
+    std::array<std::byte, 64> message_{};
 };
 
 class raw_eventfd {
@@ -135,14 +134,14 @@ public:
 
     template <int Me>
     void send(std::span<const std::byte> message) noexcept {
-        message_ = message[0];
+        std::memcpy(message_.data(), message.data(), message.size());
         ::eventfd_write(fds_[1 - Me], 1);
     }
     template <int Me>
     [[nodiscard]] bool receive(std::span<std::byte> to) noexcept {
         ::eventfd_t count = 0;
         ::eventfd_read(fds_[Me], &count);
-        to[0] = message_;
+        std::memcpy(to.data(), message_.data(), to.size());
         return !over_.load(std::memory_order_relaxed);
     }
     void end() noexcept {
@@ -152,7 +151,7 @@ public:
 
 private:
     std::array<int, 2> fds_;
-    std::byte message_{};
+    std::array<std::byte, 64> message_{};
     std::atomic<bool> over_{false};
 };
 
@@ -184,8 +183,7 @@ private:
 constexpr std::uint64_t batch = 256;
 
 template <class Game>
-void wait_round_trip(benchmark::State& state) {
-    const auto size = static_cast<std::size_t>(state.range(0));
+void wait_round_trip(benchmark::State& state, std::size_t size) {
     const placement where = two_processors();
     pin_to(where.here);
     const auto game = std::make_unique<Game>();
@@ -199,48 +197,61 @@ void wait_round_trip(benchmark::State& state) {
               }};
     std::array<std::byte, 64> message{};
     const auto mine = std::span{message}.first(size);
+    sampled_latency samples;
     std::uint64_t sent = 0;
     std::uint64_t wrong = 0;
-    const double cpu_begun = cpu_seconds();
+    const auto once = [&] {
+        const auto question = static_cast<std::byte>(++sent);
+        mine[0] = question;
+        game->template send<0>(mine);
+        wrong += game->template receive<0>(mine) && mine[0] == ~question ? 0U : 1U;
+    };
+    const processor_share share;
     for ([[maybe_unused]] auto _ : state) {
-        const auto begun = clock::now();
-        for (std::uint64_t i = 0; i != batch; ++i, ++sent) {
-            const auto question = static_cast<std::byte>(sent);
-            mine[0] = question;
-            game->template send<0>(mine);
-            wrong += game->template receive<0>(mine) && mine[0] == ~question ? 0U : 1U;
-        }
-        state.SetIterationTime(seconds(clock::now() - begun));
+        state.SetIterationTime(samples.time(batch, once));
     }
-    const double cpu = cpu_seconds() - cpu_begun;
+    state.counters["cpu_here"] = share.so_far();
     game->end();
-    const double both = cpu + echo.stop();
+    state.counters["cpu_there"] = echo.stop();
     if (wrong != 0) {
         state.SkipWithError("an answer did not fit its question");
     }
     state.SetItemsProcessed(static_cast<std::int64_t>(sent));
-    state.counters["cpu_us_per_trip"] = 1e6 * both / static_cast<double>(sent);
+    samples.report(state);
 }
 
 using ferrule::barrier::asymmetric;
 using ferrule::barrier::symmetric;
 namespace waiter = ferrule::waiter;
 
-void one_byte(benchmark::internal::Benchmark* b) { b->ArgName("size")->Arg(1)->UseManualTime(); }
-void both_sizes(benchmark::internal::Benchmark* b) { b->ArgName("size")->Arg(1)->Arg(64)->UseManualTime(); }
+const ask polled{"polled_round_trip", "a message to another thread and back, both polling", nanoseconds,
+                 "floor/two_lines"};
+const ask by_futex{"futex_round_trip", "a message to another thread and back, both asleep", nanoseconds, "floor/futex"};
+const ask by_eventfd{"eventfd_round_trip", "a message to another thread and back, both asleep", nanoseconds,
+                     "floor/eventfd"};
 
-BENCHMARK(wait_round_trip<one_line>)->Name("wait_round_trip/floor/one_line")->Apply(one_byte);
-BENCHMARK(wait_round_trip<two_lines>)->Name("wait_round_trip/floor/two_lines")->Apply(both_sizes);
-BENCHMARK(wait_round_trip<rings<waiter::spin<>>>)->Name("wait_round_trip/ferrule/spin")->Apply(both_sizes);
-BENCHMARK(wait_round_trip<rings<ferrule::default_waiter>>)->Name("wait_round_trip/ferrule/default")->Apply(both_sizes);
-BENCHMARK(wait_round_trip<raw_futex>)->Name("wait_round_trip/floor/futex")->Apply(one_byte);
-BENCHMARK(wait_round_trip<rings<waiter::futex<futex_scope::process_private, asymmetric>>>)
-    ->Name("wait_round_trip/ferrule/futex/asymmetric")
-    ->Apply(both_sizes);
-BENCHMARK(wait_round_trip<rings<waiter::futex<futex_scope::process_private, symmetric>>>)
-    ->Name("wait_round_trip/ferrule/futex/symmetric")
-    ->Apply(both_sizes);
-BENCHMARK(wait_round_trip<raw_eventfd>)->Name("wait_round_trip/floor/eventfd")->Apply(one_byte);
-BENCHMARK(wait_round_trip<rings<waiter::eventfd>>)->Name("wait_round_trip/ferrule/eventfd")->Apply(one_byte);
+template <class Game>
+void add(const ask& asked, std::size_t size, const char* contender) {
+    asked("size:" + std::to_string(size), contender, [=](benchmark::State& state) {
+        wait_round_trip<Game>(state, size);
+    })->UseManualTime();
+}
+
+const bool added = [] {
+    add<one_line>(polled, 1, "floor/one_line");
+    for (const std::size_t size : {1U, 64U}) {
+        add<two_lines>(polled, size, "floor/two_lines");
+        add<rings<waiter::spin<>>>(polled, size, "ferrule/spin");
+        add<rings<ferrule::default_waiter>>(polled, size, "ferrule/default");
+    }
+    for (const std::size_t size : {1U, 64U}) {
+        add<raw_futex>(by_futex, size, "floor/futex");
+        add<rings<waiter::futex<futex_scope::process_private, asymmetric>>>(by_futex, size, "ferrule/asymmetric");
+        add<rings<waiter::futex<futex_scope::process_private, symmetric>>>(by_futex, size, "ferrule/symmetric");
+    }
+    add<raw_eventfd>(by_eventfd, 1, "floor/eventfd");
+    add<rings<waiter::eventfd>>(by_eventfd, 1, "ferrule/eventfd");
+    return true;
+}();
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Every latency sample, in buckets whose width is at most 1/32 of their value.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -53,9 +54,10 @@ public:
 
     [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
 
-    /// The upper bound of the bucket that holds the sample below which `fraction` of all samples lie.
+    /// The upper bound of the bucket that holds the sample below which `fraction` of all samples lie; of the largest
+    /// sample's if that is 1.
     [[nodiscard]] std::uint64_t percentile(double fraction) const noexcept {
-        const auto rank = static_cast<std::uint64_t>(fraction * static_cast<double>(count_));
+        const auto rank = std::min(static_cast<std::uint64_t>(fraction * static_cast<double>(count_)), count_ - 1);
         std::uint64_t seen = 0;
         for (std::size_t i = 0; i != buckets_.size(); ++i) {
             seen += buckets_[i];
@@ -63,7 +65,7 @@ public:
                 return log_linear::upper_bound(i);
             }
         }
-        return count_ == 0 ? 0 : log_linear::upper_bound(buckets_.size() - 1);
+        return 0;
     }
 
 private:

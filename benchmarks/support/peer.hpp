@@ -3,19 +3,14 @@
 
 #include <atomic>
 #include <cstddef>
-#include <cstdint>
 #include <thread>
 #include <utility>
 
-#include <ferrule/detail/native.hpp>
-
 #include "pin.hpp"
+#include "relax.hpp"
 #include "stopwatch.hpp"
 
 namespace ferrule::bench {
-
-/// What a polling loop does between two looks: the same for every contender.
-inline void relax() noexcept { ferrule::detail::native::pause(); }
 
 /// Runs `body(stopped)` until it returns, which it should do soon after `stopped()` became true.
 class peer {
@@ -24,9 +19,9 @@ public:
     explicit peer(std::size_t cpu, Body body)
         : thread_{[this, cpu, body = std::move(body)]() mutable {
               pin_to(cpu);
-              const double begun = cpu_seconds();
+              const processor_share share;
               body([this] { return stop_.load(std::memory_order_relaxed); });
-              cpu_seconds_ = cpu_seconds() - begun;
+              share_ = share.so_far();
           }} {}
     peer(const peer&) = delete;
     peer& operator=(const peer&) = delete;
@@ -36,16 +31,16 @@ public:
         }
     }
 
-    /// Ends the thread and returns the processor time it used.
+    /// Ends the thread and returns how much of a processor it used.
     double stop() {
         stop_.store(true, std::memory_order_relaxed);
         thread_.join();
-        return cpu_seconds_;
+        return share_;
     }
 
 private:
     std::atomic<bool> stop_{false};
-    double cpu_seconds_ = 0;
+    double share_ = 0;
     std::thread thread_;  // Last: it uses the others.
 };
 

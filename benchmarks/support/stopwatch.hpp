@@ -17,4 +17,16 @@ using clock = std::chrono::steady_clock;
     return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
 }
 
+/// How much of a processor the calling thread has used since this was made: 1 if it never stopped.
+class processor_share {
+public:
+    [[nodiscard]] double so_far() const noexcept {
+        return (cpu_seconds() - cpu_begun_) / seconds(clock::now() - begun_);
+    }
+
+private:
+    double cpu_begun_ = cpu_seconds();
+    clock::time_point begun_ = clock::now();
+};
+
 }  // namespace ferrule::bench
