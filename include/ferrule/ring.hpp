@@ -70,6 +70,7 @@ public:
     /// A ring whose storage is made from something else, such as the memory it is to borrow. Throws what that throws.
     template <class From>
         requires(!std::convertible_to<From, std::size_t> && std::constructible_from<Storage, From>)
+    // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): no storage is made from a ring.
     explicit basic_ring(From&& from, const Waiter& waiter = {}, starting_at start = {})
         : basic_ring{start, waiter, std::forward<From>(from)} {}
 
