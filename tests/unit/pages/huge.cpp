@@ -50,7 +50,7 @@ std::size_t field_of(const void* at, const std::string& name) {
     return 0;
 }
 
-std::size_t address_space() {
+[[maybe_unused]] std::size_t address_space() {
     std::size_t pages = 0;
     std::ifstream{"/proc/self/statm"} >> pages;
     return pages * 4096;
