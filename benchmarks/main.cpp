@@ -82,12 +82,14 @@ void add_context() {
 bool print_table(std::size_t rounds) {
     say_where(rounds);
     table answers{rounds};
+    const others neighbours;
     for (std::size_t i = 0; i != rounds; ++i) {
         if (benchmark::RunSpecifiedBenchmarks(&answers) == 0) {
             return false;
         }
     }
     answers.print();
+    std::printf("\nmeanwhile others used %.2f processors\n", neighbours.so_far());
     return !answers.failed();
 }
 
