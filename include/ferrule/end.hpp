@@ -165,10 +165,7 @@ public:
         mine_->closed.store(1, std::memory_order_release);
         if constexpr (wakes_peer) {
             wake_for_what_was_held();
-            barrier_.light();
-            if (is_ahead(wake_at_of_peer(), published_)) {
-                wake_peer();
-            }
+            wake_peer_if_asleep([]() noexcept { return true; });
         }
         conclude(verdict_ == status::corrupt ? status::corrupt : status::closed);
         if constexpr (Guard::many_threads && waiter_type::can_wait) {
@@ -187,25 +184,80 @@ public:
     /// Asks for one wake-up through poll_fd(), when `min` elements may be moved or nothing more will come. False, with
     /// nothing asked, if that is so already: then the caller should go on instead of waiting.
     [[nodiscard]] bool arm(std::size_t min) noexcept requires pollable_point<typename Ring::point_type> {
+        return arm(min, min);
+    }
+
+    /// The same for a caller who can go on with `min` and would rather be woken for `hoped_for`. A peer that goes to
+    /// sleep wakes it for `min`; one that turns to something else does not.
+    [[nodiscard]] bool arm(std::size_t min,
+                           std::size_t hoped_for) noexcept requires pollable_point<typename Ring::point_type> {
         const in_call in{guard_};
         if (min > capacity()) {
             refuse_too_large();
             return false;
         }
         require_claimed();
-        publish_pending();
-        wake_for_what_was_held();
-        Role::my_point(*ring_).drain();
-        const std::uint64_t position = own_ + min - Role::lead(capacity());
-        announce({.need = position, .wake = position});
-        // WKs ↔ WKp (wake_peer_if_due, close).
-        (void)barrier_.heavy();
+        const std::uint64_t here = own_ - Role::lead(capacity());
+        announce_to_event_loop({.need = here + min, .wake = here + std::max(min, hoped_for)});
         if (look(min) >= min || over(min)) {
             withdraw();
             return false;
         }
         (void)rouse_peer();
         return true;
+    }
+
+    /// Asks for one wake-up through poll_fd() when the peer says nudge() or closes, whatever else it does. The caller
+    /// looks, afterwards, at what the nudge would be about.
+    void arm_for_nudge() noexcept requires pollable_point<typename Ring::point_type> {
+        const in_call in{guard_};
+        require_claimed();
+        const std::uint64_t never = own_ - Role::lead(capacity()) + (std::uint64_t{1} << 62U);
+        announce_to_event_loop({.need = never, .wake = never});
+        (void)rouse_peer();
+    }
+
+    /// Takes back what was asked for. A wake-up may be under way all the same.
+    void disarm() noexcept {
+        const in_call in{guard_};
+        require_claimed();
+        withdraw();
+    }
+
+    /// Wakes the peer if it waits at all: the caller has stored something that no cursor shows.
+    void nudge() noexcept {
+        nudge_if([]() noexcept { return true; });
+    }
+
+    /// The same, if `cares()`, asked behind the ring's barrier: a look at what the peer said it waits for.
+    template <class Cares>
+    void nudge_if(Cares&& cares) noexcept {
+        const in_call in{guard_};
+        require_claimed();
+        if constexpr (wakes_peer) {
+            wake_peer_if_asleep(cares);
+        }
+    }
+
+    /// How many elements this end may move, seen behind the heavy half of the ring's barrier. Of a word that the caller
+    /// stored before and a publication after which the peer looks at that word, at least one is seen.
+    [[nodiscard]] std::size_t look_behind_barrier() noexcept {
+        const in_call in{guard_};
+        require_claimed();
+        if constexpr (waiter_type::can_wait) {
+            (void)barrier_.heavy();
+        }
+        return look(capacity());
+    }
+
+    /// The first half of a wait: looks for `min` elements as long as `point` does before it would sleep.
+    /// Returns `enough` also when nothing more will come.
+    template <wait_point<typename Ring::platform_type> Point>
+    [[nodiscard]] polled poll(Point& point, std::size_t min, time_point deadline) noexcept {
+        const in_call in{guard_};
+        require_claimed();
+        bool ended = false;
+        return poll_for(point, min, deadline, ended);
     }
 
 protected:
@@ -325,18 +377,9 @@ protected:
         publish_pending();
         wake_for_what_was_held();
         auto& point = Role::my_point(*ring_);
-        bool ended = false;
-        const auto look_again = [&]() noexcept -> std::uint64_t {
-            guard_.resume();
-            const std::uint64_t there = look(want);
-            ended = there < want && over(want);
-            guard_.idle();
-            return ended ? want : there;
-        };
         for (bool convenient = true;; convenient = false) {
-            guard_.idle();
-            const polled outcome = point.poll(look_again, want, deadline);
-            guard_.resume();
+            bool ended = false;
+            const polled outcome = poll_for(point, want, deadline, ended);
             if (ended) {
                 return verdict_ == status::corrupt ? status::corrupt : status::closed;
             }
@@ -413,6 +456,22 @@ private:
         return theirs_->closed.load(std::memory_order_acquire) != 0;
     }
 
+    /// Looks for `want` elements as `point` does before it sleeps. `ended`: they are not there and will never be.
+    template <class Point>
+    [[nodiscard]] polled poll_for(Point& point, std::uint64_t want, time_point deadline, bool& ended) noexcept {
+        const auto look_again = [&]() noexcept -> std::uint64_t {
+            guard_.resume();
+            const std::uint64_t there = look(want);
+            ended = there < want && over(want);
+            guard_.idle();
+            return ended ? want : there;
+        };
+        guard_.idle();
+        const polled outcome = point.poll(look_again, want, deadline);
+        guard_.resume();
+        return outcome;
+    }
+
     /// Reaches a final state: nothing more is moved.
     void conclude(status verdict) noexcept {
         verdict_ = verdict;
@@ -439,6 +498,17 @@ private:
             if (holds_wakes_) [[unlikely]] {
                 wake_peer_if_due(std::exchange(held_from_, published_));
             }
+        }
+    }
+
+    /// Wakes the peer if it is asleep, and cares, for something that no cursor shows and the caller has stored.
+    template <class Cares>
+    void wake_peer_if_asleep(Cares&& cares) noexcept {
+        // WKp ↔ WKs (sleep, announce_to_event_loop): without it the peer may miss what was stored, and we that it
+        // sleeps.
+        barrier_.light();
+        if (is_ahead(wake_at_of_peer(), published_) && cares()) {
+            wake_peer();
         }
     }
 
@@ -532,6 +602,16 @@ private:
             }
         }
         return fenced;
+    }
+
+    /// Says what this end waits for in an event loop. What the caller sees afterwards was there before, or wakes it.
+    void announce_to_event_loop(positions at) noexcept {
+        publish_pending();
+        wake_for_what_was_held();
+        Role::my_point(*ring_).drain();
+        announce(at);
+        // WKs ↔ WKp (wake_peer_if_due, wake_peer_if_asleep): without it both may miss the other's store.
+        (void)barrier_.heavy();
     }
 
     /// Before this end sleeps: a peer that sleeps for convenience gets what there is. One that needs more than there is
