@@ -5,9 +5,11 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <type_traits>
 
 #include <ferrule/detail/native.hpp>
+#include <ferrule/result.hpp>
 
 // clang-format 14 tears requirements apart.
 // clang-format off
@@ -123,6 +125,40 @@ concept waiter_policy = std::copyable<W> && requires { { W::can_wait } -> std::c
     requires wait_point<typename W::template point<Platform>, Platform>;
     requires std::constructible_from<typename W::template point<Platform>, const W&>;
 });
+
+/// May a call sit in the kernel until it can do something?
+enum class blocking : unsigned char { no, yes };
+
+/// What a transport is asked to watch, and what it then saw.
+struct transport_events {
+    bool readable = false;  ///< A receive() gives something: bytes, the end of the stream, or an error.
+    bool writable = false;  ///< A send() does.
+    bool ended = false;     ///< The other side sends nothing more.
+    bool failed = false;    ///< There is no connection any more. Always watched.
+};
+
+/// How a connection is given up.
+enum class farewell : unsigned char {
+    orderly,  ///< As the kernel would: FIN, or RST if it holds bytes that nobody read.
+    reset,    ///< RST: bytes that nobody read are elsewhere.
+};
+
+/// The connected stream socket under a splice. Law: send() and receive() move a prefix, and with blocking::no never wait;
+/// what one endpoint sends the other receives in order, and readable() is true from then on; park() ends when a watched
+/// event is there, when the doorbell rang since it was last drained, or at the deadline, and may end for no reason.
+template <class T>
+concept transport = requires(T t, std::span<const std::byte> from, std::span<std::byte> to, blocking may_block, int doorbell,
+                             transport_events watched, std::chrono::steady_clock::time_point deadline, farewell how) {
+    { t.send(from, may_block) } noexcept -> std::same_as<result<std::size_t>>;
+    { t.receive(to, may_block) } noexcept -> std::same_as<result<std::size_t>>;  // 0 at the end of the stream
+    { t.readable() } noexcept -> std::same_as<bool>;
+    { t.unacknowledged() } noexcept -> std::same_as<result<std::size_t>>;  // bytes of ours that may not have arrived
+    { t.acknowledge_at_once() } noexcept;  // what arrives, so that the other side learns early that it did
+    { t.park(doorbell, watched, deadline) } noexcept -> std::same_as<transport_events>;
+    { t.finish_sending() } noexcept -> std::same_as<result<void>>;
+    { t.stop_receiving() } noexcept -> std::same_as<result<void>>;
+    { t.close(how) } noexcept;
+};
 
 }  // namespace ferrule::inline v0
 // clang-format on

@@ -1,0 +1,119 @@
+// The transport of a splice over a real connected stream socket. Every call is one system call.
+#pragma once
+
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <ctime>
+#include <span>
+#include <utility>
+
+#include <ferrule/concepts.hpp>
+#include <ferrule/net/fd.hpp>
+#include <ferrule/result.hpp>
+
+namespace ferrule::inline v0::net {
+
+class socket {
+public:
+    using time_point = std::chrono::steady_clock::time_point;
+
+    explicit socket(unique_fd fd) noexcept : fd_{std::move(fd)} {}
+
+    [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+
+    /// Never raises SIGPIPE: a library has no business ending its program.
+    [[nodiscard]] result<std::size_t> send(std::span<const std::byte> bytes, blocking may_block) const noexcept {
+        return count(::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | flag(may_block)));
+    }
+    [[nodiscard]] result<std::size_t> receive(std::span<std::byte> to, blocking may_block) const noexcept {
+        return count(::recv(fd_.get(), to.data(), to.size(), flag(may_block)));
+    }
+
+    [[nodiscard]] bool readable() const noexcept {
+        ::pollfd entry{fd_.get(), POLLIN | POLLRDHUP, 0};
+        return ::poll(&entry, 1, 0) > 0;
+    }
+
+    [[nodiscard]] result<std::size_t> unacknowledged() const noexcept {
+        int bytes = 0;
+        if (::ioctl(fd_.get(), SIOCOUTQ, &bytes) != 0) {
+            return failed{errno};
+        }
+        return static_cast<std::size_t>(bytes);
+    }
+
+    void acknowledge_at_once() const noexcept {
+        const int on = 1;
+        // Of no use on a socket that is not TCP, and harmless.
+        (void)::setsockopt(fd_.get(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+    }
+
+    [[nodiscard]] transport_events park(int doorbell, transport_events watched, time_point deadline) const noexcept {
+        ::pollfd entries[2] = {{doorbell, POLLIN, 0}, {fd_.get(), events(watched), 0}};
+        ::timespec rest{};
+        const bool bounded = deadline != time_point::max();
+        if (bounded) {
+            const auto left =
+                std::chrono::duration_cast<std::chrono::nanoseconds>(deadline - std::chrono::steady_clock::now())
+                    .count();
+            rest.tv_sec = std::max<std::int64_t>(left, 0) / 1'000'000'000;
+            rest.tv_nsec = std::max<std::int64_t>(left, 0) % 1'000'000'000;
+        }
+        if (::ppoll(entries, 2, bounded ? &rest : nullptr, nullptr) <= 0) {
+            return {};
+        }
+        const auto seen = static_cast<unsigned>(entries[1].revents);
+        return {.readable = (seen & (POLLIN | POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) != 0,
+                .writable = (seen & (POLLOUT | POLLHUP | POLLERR | POLLNVAL)) != 0,
+                .ended = (seen & POLLRDHUP) != 0,
+                .failed = (seen & (POLLHUP | POLLERR | POLLNVAL)) != 0};
+    }
+
+    [[nodiscard]] result<void> finish_sending() const noexcept { return outcome(::shutdown(fd_.get(), SHUT_WR)); }
+    [[nodiscard]] result<void> stop_receiving() const noexcept { return outcome(::shutdown(fd_.get(), SHUT_RD)); }
+
+    void close(farewell how) noexcept {
+        if (how == farewell::reset) {
+            const ::linger at_once{1, 0};
+            (void)::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+        }
+        fd_.reset();
+    }
+
+private:
+    [[nodiscard]] static constexpr int flag(blocking may_block) noexcept {
+        return may_block == blocking::no ? MSG_DONTWAIT : 0;
+    }
+    [[nodiscard]] static constexpr short events(transport_events watched) noexcept {
+        return static_cast<short>((watched.readable ? POLLIN | POLLRDHUP : 0) | (watched.writable ? POLLOUT : 0) |
+                                  (watched.ended ? POLLRDHUP : 0));
+    }
+    [[nodiscard]] static result<std::size_t> count(::ssize_t moved) noexcept {
+        if (moved < 0) {
+            return failed{errno};
+        }
+        return static_cast<std::size_t>(moved);
+    }
+    [[nodiscard]] static result<void> outcome(int returned) noexcept {
+        if (returned != 0) {
+            return failed{errno};
+        }
+        return {};
+    }
+
+    unique_fd fd_;
+};
+
+static_assert(transport<socket>);
+
+}  // namespace ferrule::inline v0::net

@@ -1,0 +1,237 @@
+// One endpoint of a splice: a transport, and the two rings it may get at any time. Knows neither descriptors nor
+// sockets, nor how the rings came to be.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include <ferrule/concepts.hpp>
+#include <ferrule/detail/call.hpp>
+#include <ferrule/guard/checked.hpp>
+#include <ferrule/result.hpp>
+#include <ferrule/ring.hpp>
+#include <ferrule/splice/behaviour.hpp>
+#include <ferrule/splice/incoming.hpp>
+#include <ferrule/splice/ledger.hpp>
+#include <ferrule/splice/outgoing.hpp>
+
+namespace ferrule::inline v0::splice {
+
+/// Which of the two endpoints of a joint.
+enum class side : unsigned char { first, second };
+
+/// What two endpoints share: a ring for each direction, and what each says about them. Outlives both channels.
+template <class Ring>
+struct joint {
+    using words = side_words<typename Ring::platform_type>;
+
+    /// Rings of `capacity` bytes. Throws what making a ring throws.
+    explicit joint(std::size_t capacity) : from_first{capacity}, from_second{capacity} {}
+    /// Rings whose storage knows its capacity.
+    joint() requires std::default_initializable<Ring>
+    = default;
+
+    Ring from_first;
+    Ring from_second;
+    words of_first;
+    words of_second;
+};
+
+/// One thread may send while another receives; two in the same direction at once stop the program. close() is for when
+/// no other call is under way.
+template <class Ring, transport Transport>
+class channel {
+    using platform = typename Ring::platform_type;
+    using guard_state = typename guard::checked::template state<platform>;
+    using in_call = detail::call<guard_state>;
+
+public:
+    using time_point = std::chrono::steady_clock::time_point;
+
+    /// As a deadline: do not wait at all.
+    static constexpr time_point at_once = time_point::min();
+
+    channel(Transport& tcp, const behaviour& how) noexcept : tcp_{&tcp}, how_{how} {}
+    channel(const channel&) = delete;
+    channel& operator=(const channel&) = delete;
+
+    /// Gives this endpoint its rings. Any thread, once. The halves begin to use them in their next calls.
+    void offer(joint<Ring>& rings, side which) noexcept {
+        rings_ = &rings;
+        which_ = which;
+        // OFr → OFa (is_offered): with the rings, and which side of them is ours.
+        offered_.store(1, std::memory_order_release);
+    }
+
+    /// Sends all of `bytes`, or what can be sent until `deadline`. Returns how many, at least one; or why none.
+    [[nodiscard]] result<std::size_t> send(std::span<const std::byte> bytes, time_point deadline) noexcept {
+        const in_call in{sending_};
+        sent_.calls.add(1);
+        if (!out_ && !install_out()) {
+            return send_unspliced(bytes, deadline);
+        }
+        const auto sent = out_->send(bytes, deadline);
+        note_route();
+        return sent;
+    }
+
+    /// Receives what there is, waiting for it until `deadline`. Returns how many bytes, 0 at the end of the stream; or
+    /// why none.
+    [[nodiscard]] result<std::size_t> receive(std::span<std::byte> to, time_point deadline) noexcept {
+        const in_call in{receiving_};
+        received_.calls.add(1);
+        if (!in_ && !install_in()) {
+            return receive_unspliced(to, deadline);
+        }
+        return in_->receive(to, deadline);
+    }
+
+    /// Sends the FIN behind everything that was sent. A call of the sending thread.
+    [[nodiscard]] result<void> finish_sending() noexcept {
+        const in_call in{sending_};
+        if (out_) {
+            out_->finish();
+            note_route();
+        }
+        return tcp_->finish_sending();
+    }
+
+    /// Wants no more. What has arrived can still be received; then the stream has ended.
+    [[nodiscard]] result<void> stop_receiving() noexcept { return tcp_->stop_receiving(); }
+
+    /// Ends both directions: with RST if something that was sent to us is unread, as TCP would. Idempotent.
+    void close() noexcept {
+        if (closed_) {
+            return;
+        }
+        closed_ = true;
+        const in_call one{sending_};
+        const in_call other{receiving_};
+        const bool unread = in_ && in_->leaves_unread();
+        tcp_->close(unread ? farewell::reset : farewell::orderly);
+        out_.reset();
+        in_.reset();
+    }
+
+    /// How what this endpoint sends goes at present. Any thread.
+    [[nodiscard]] route sends_by() const noexcept {
+        // Relaxed, statistics.
+        return route_.load(std::memory_order_relaxed);
+    }
+
+    /// What this endpoint has done so far. Any thread; the figures need not fit together while calls are under way.
+    [[nodiscard]] statistics counts() const noexcept {
+        statistics all;
+        read_common(all.sent, sent_);
+        all.sent.flushes = sent_.flushes.read();
+        all.sent.openings = sent_.openings.read();
+        all.sent.spills = sent_.spills.read();
+        all.sent.returns = sent_.returns.read();
+        read_common(all.received, received_);
+        return all;
+    }
+
+private:
+    template <class Tallies>
+    static void read_common(direction_statistics& to, const Tallies& from) noexcept {
+        to.bytes_by_ring = from.bytes_by_ring.read();
+        to.bytes_by_tcp = from.bytes_by_tcp.read();
+        to.calls = from.calls.read();
+        to.sleeps = from.sleeps.read();
+    }
+
+    [[nodiscard]] bool is_offered() const noexcept {
+        // OFa ← OFr (offer): without it the rings may not be seen whole.
+        return offered_.load(std::memory_order_acquire) != 0;
+    }
+
+    [[nodiscard]] bool install_out() noexcept {
+        if (!is_offered()) {
+            return false;
+        }
+        const auto [mine, theirs] = words();
+        out_.emplace(which_ == side::first ? rings_->from_first : rings_->from_second, *mine, *theirs, *tcp_, how_,
+                     sent_);
+        return true;
+    }
+
+    [[nodiscard]] bool install_in() noexcept {
+        if (!is_offered()) {
+            return false;
+        }
+        const auto [mine, theirs] = words();
+        in_.emplace(which_ == side::first ? rings_->from_second : rings_->from_first, *mine, *theirs, *tcp_, how_,
+                    received_);
+        return true;
+    }
+
+    /// Ours, and the peer's.
+    [[nodiscard]] auto words() const noexcept {
+        auto* const first = &rings_->of_first;
+        auto* const second = &rings_->of_second;
+        return which_ == side::first ? std::pair{first, second} : std::pair{second, first};
+    }
+
+    /// As the plain socket would, with the same system calls.
+    [[nodiscard, gnu::noinline]] result<std::size_t> send_unspliced(std::span<const std::byte> bytes,
+                                                                    time_point deadline) noexcept {
+        return unspliced({.writable = true}, deadline, sent_,
+                         [&](blocking may_block) noexcept { return tcp_->send(bytes, may_block); });
+    }
+    [[nodiscard, gnu::noinline]] result<std::size_t> receive_unspliced(std::span<std::byte> to,
+                                                                       time_point deadline) noexcept {
+        return unspliced({.readable = true}, deadline, received_,
+                         [&](blocking may_block) noexcept { return tcp_->receive(to, may_block); });
+    }
+
+    static constexpr int no_doorbell = -1;
+
+    template <class Tallies, class Move>
+    [[nodiscard]] result<std::size_t> unspliced(transport_events wanted, time_point deadline, Tallies& count,
+                                                Move move) noexcept {
+        const bool for_ever = deadline == time_point::max();
+        for (;;) {
+            const auto moved = move(for_ever ? blocking::yes : blocking::no);
+            if (moved) {
+                count.bytes_by_tcp.add(*moved);
+            } else if (!for_ever && moved.would_block() && deadline != at_once && platform::now() < deadline) {
+                (void)tcp_->park(no_doorbell, wanted, deadline);
+                continue;
+            }
+            return moved;
+        }
+    }
+
+    void note_route() noexcept {
+        const route now = out_->sends_by();
+        if (now != route_was_) {
+            // Relaxed, statistics: sole writer.
+            route_.store(route_was_ = now, std::memory_order_relaxed);
+        }
+    }
+
+    Transport* tcp_;
+    const behaviour how_;
+    typename platform::template atomic<std::uint32_t> offered_{0};
+    joint<Ring>* rings_ = nullptr;
+    side which_ = side::first;
+    bool closed_ = false;
+
+    // The sending thread's, and the receiving thread's.
+    alignas(cache_line) guard_state sending_;
+    route route_was_ = route::tcp;
+    typename platform::template atomic<route> route_{route::tcp};
+    outgoing_tallies<platform> sent_;
+    std::optional<outgoing<Ring, Transport>> out_;
+    alignas(cache_line) guard_state receiving_;
+    incoming_tallies<platform> received_;
+    std::optional<incoming<Ring, Transport>> in_;
+};
+
+}  // namespace ferrule::inline v0::splice

@@ -1,0 +1,154 @@
+// The receiving half of an endpoint: does what the ledger says, with a ring and a transport.
+#pragma once
+
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <span>
+#include <utility>
+
+#include <ferrule/concepts.hpp>
+#include <ferrule/consumer.hpp>
+#include <ferrule/cursor/cached.hpp>
+#include <ferrule/guard/none.hpp>
+#include <ferrule/result.hpp>
+#include <ferrule/splice/behaviour.hpp>
+#include <ferrule/splice/ledger.hpp>
+#include <ferrule/splice/tally.hpp>
+#include <ferrule/waiter/spin.hpp>
+
+namespace ferrule::inline v0::splice {
+
+template <class Platform>
+struct incoming_tallies {
+    tally<Platform> bytes_by_ring, bytes_by_tcp, calls, sleeps;
+};
+
+/// Made when the direction gets a ring. One thread at a time.
+template <class Ring, transport Transport>
+class incoming {
+    using platform = typename Ring::platform_type;
+
+public:
+    using time_point = std::chrono::steady_clock::time_point;
+    using words = side_words<platform>;
+    using tallies = incoming_tallies<platform>;
+
+    incoming(Ring& ring, words& mine, const words& theirs, Transport& tcp, const behaviour& how,
+             tallies& count) noexcept
+        : rx_{ring.template claim_consumer<cursor::cached, guard::none>()},
+          ledger_{mine, theirs},
+          mine_{&mine},
+          tcp_{&tcp},
+          count_{&count},
+          spinner_{waiter::spin<>{how.busy_poll}} {
+        ledger_.be_ready();
+        tcp_->acknowledge_at_once();
+    }
+
+    /// Receives what there is, at least one byte, waiting for it until `deadline`; 0 at the end of the stream.
+    [[nodiscard]] result<std::size_t> receive(std::span<std::byte> to, time_point deadline) noexcept {
+        if (const std::size_t n = take(to); n != 0) [[likely]] {
+            return n;
+        }
+        return receive_slowly(to, deadline);
+    }
+
+    /// Before the descriptor is closed: this side reads nothing more. True if the ring holds something unread, now or
+    /// by the time the peer hears of it.
+    [[nodiscard]] bool leaves_unread() noexcept {
+        // Relaxed, sole writer: WKs ↔ WKp, the barrier of the look is what counts: either we see the peer's last
+        // publication, or it sees this and sends the rest by TCP.
+        mine_->endpoint.gone.store(1, std::memory_order_relaxed);
+        rx_.nudge();
+        return rx_.look_behind_barrier() != 0;
+    }
+
+private:
+    [[nodiscard]] std::size_t take(std::span<std::byte> to) noexcept {
+        const std::size_t n = rx_.try_read(to);
+        if (n != 0) [[likely]] {
+            by_ring_ = true;
+            count_->bytes_by_ring.add(n);
+        }
+        return n;
+    }
+
+    [[nodiscard, gnu::noinline]] result<std::size_t> receive_slowly(std::span<std::byte> to,
+                                                                    time_point deadline) noexcept {
+        if (to.empty()) {
+            return std::size_t{0};
+        }
+        const bool at_once = deadline == time_point::min();
+        const auto ring_has = [this]() noexcept { return rx_.readable_at_least() != 0; };
+        for (bool tcp_was_seen = false;;) {
+            // What came by the ring last time probably comes by it again: it is cheaper to look at.
+            if (by_ring_ && !at_once && !tcp_was_seen && rx_.poll(spinner_, 1, deadline) == polled::enough) {
+                if (const std::size_t n = take(to); n != 0) {
+                    return n;
+                }
+                if (rx_.state() == status::corrupt) {
+                    return failed{EPROTO};
+                }
+            }
+            const auto tcp_has = [&]() noexcept { return std::exchange(tcp_was_seen, false) || tcp_->readable(); };
+            switch (ledger_.next(ring_has, tcp_has)) {
+                case inlet::ring:
+                    return take(to);
+                case inlet::tcp: {
+                    const auto received = tcp_->receive(to, blocking::no);
+                    if (!received && received.would_block()) {
+                        break;
+                    }
+                    if (received && *received != 0) {
+                        took_by_tcp(*received);
+                    }
+                    return received;
+                }
+                case inlet::nothing:
+                    break;
+            }
+            if (ledger_.answer()) {
+                rx_.nudge();
+                by_ring_ = true;
+                continue;  // The first byte may come at once.
+            }
+            if (at_once || platform::now() >= deadline) {
+                return failed{EAGAIN};
+            }
+            tcp_was_seen = sleep(deadline);
+        }
+    }
+
+    void took_by_tcp(std::size_t n) noexcept {
+        by_ring_ = false;
+        count_->bytes_by_tcp.add(n);
+        ledger_.took(n);
+        rx_.nudge_if([this]() noexcept { return ledger_.sender_waits_for_it(); });
+    }
+
+    /// True if TCP had something in the end.
+    [[nodiscard]] bool sleep(time_point until) noexcept {
+        if (!rx_.arm(1)) {
+            return false;
+        }
+        if (ledger_.there_is_news()) {
+            rx_.disarm();
+            return false;
+        }
+        const auto seen = tcp_->park(rx_.poll_fd(), {.readable = true}, until);
+        rx_.disarm();
+        count_->sleeps.add(1);
+        return seen.readable || seen.failed;
+    }
+
+    consumer<Ring, cursor::cached, guard::none> rx_;
+    receiving<platform> ledger_;
+    words* mine_;
+    Transport* tcp_;
+    tallies* count_;
+    bool by_ring_ = false;
+    typename waiter::spin<>::template point<platform> spinner_;
+};
+
+}  // namespace ferrule::inline v0::splice

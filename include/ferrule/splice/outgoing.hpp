@@ -1,0 +1,298 @@
+// The sending half of an endpoint: does what the ledger says, with a ring and a transport.
+#pragma once
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+#include <ferrule/concepts.hpp>
+#include <ferrule/cursor/cached.hpp>
+#include <ferrule/guard/none.hpp>
+#include <ferrule/producer.hpp>
+#include <ferrule/result.hpp>
+#include <ferrule/splice/behaviour.hpp>
+#include <ferrule/splice/ledger.hpp>
+#include <ferrule/splice/tally.hpp>
+#include <ferrule/waiter/spin.hpp>
+
+namespace ferrule::inline v0::splice {
+
+template <class Platform>
+struct outgoing_tallies {
+    tally<Platform> bytes_by_ring, bytes_by_tcp, calls, sleeps, flushes, openings, spills, returns;
+};
+
+/// Made when the direction gets a ring. One thread at a time.
+template <class Ring, transport Transport>
+class outgoing {
+    using platform = typename Ring::platform_type;
+
+public:
+    using time_point = std::chrono::steady_clock::time_point;
+    using words = side_words<platform>;
+    using tallies = outgoing_tallies<platform>;
+
+    outgoing(Ring& ring, words& mine, const words& theirs, Transport& tcp, const behaviour& how,
+             tallies& count) noexcept
+        : tx_{ring.template claim_producer<cursor::cached, guard::none>()},
+          ledger_{mine, theirs},
+          mine_{&mine},
+          tcp_{&tcp},
+          how_{&how},
+          count_{&count},
+          spinner_{waiter::spin<>{how.busy_poll}} {}
+
+    /// Sends all of `bytes`, or what can be sent until `deadline`; at least one byte, or the reason why not.
+    [[nodiscard]] result<std::size_t> send(std::span<const std::byte> bytes, time_point deadline) noexcept {
+        std::size_t done = 0;
+        if (ledger_.ring_is_next()) [[likely]] {
+            done = put(bytes);
+            if (done == bytes.size()) [[likely]] {
+                return done;
+            }
+        }
+        return send_slowly(bytes, done, deadline);
+    }
+
+    /// Before the FIN: nothing more comes by the ring.
+    void finish() noexcept {
+        ledger_.finish();
+        // LVr → LVa (receiving::note, sending::fin_means_death): after the last publication, before the FIN.
+        mine_->endpoint.half_closed.store(1, std::memory_order_release);
+        tx_.nudge();
+    }
+
+    [[nodiscard]] route sends_by() const noexcept {
+        if (ledger_.ring_is_next()) [[likely]] {
+            return route::ring;
+        }
+        return ledger_.is_finished() ? route::tcp : ledger_.is_open() ? route::mixed : route::pairing;
+    }
+
+private:
+    /// Large messages are shown piece by piece, so that the reader copies one while we copy the next.
+    static constexpr std::size_t piece = std::size_t{16} << 10U;
+
+    /// What a call that cannot go on at once knows.
+    struct attempt {
+        time_point deadline;
+        bool tcp_is_full = false;
+    };
+
+    [[nodiscard]] std::size_t put(std::span<const std::byte> bytes) noexcept {
+        std::size_t done = 0;
+        do {
+            const std::size_t n = tx_.try_write(bytes.subspan(done, std::min(bytes.size() - done, piece)));
+            if (n == 0) {
+                break;
+            }
+            done += n;
+        } while (done != bytes.size());
+        count_->bytes_by_ring.add(done);
+        // WKp ↔ WKs: after the publication, in the same look as for a sleeper.
+        if (ledger_.hear()) [[unlikely]] {
+            react();
+        }
+        return done;
+    }
+
+    [[nodiscard, gnu::noinline]] result<std::size_t> send_slowly(std::span<const std::byte> bytes, std::size_t done,
+                                                                 time_point deadline) noexcept {
+        if (pending_error_ != 0) {
+            return failed{std::exchange(pending_error_, 0)};
+        }
+        attempt now{deadline};
+        while (done != bytes.size()) {
+            if (ledger_.hear()) {
+                react();
+            }
+            const auto rest = bytes.subspan(done);
+            const outlet way = next();
+            if (way == outlet::ring) {
+                if (const std::size_t n = put(rest); n != 0) {
+                    standing_still_ = false;
+                    done += n;
+                    continue;
+                }
+                if (tx_.state() == status::corrupt) {
+                    return stop(done, EPROTO);
+                }
+            }
+            if (way == outlet::tcp && flush_if_possible()) {
+                continue;
+            }
+            const time_point feed_from = when_tcp_may_be_fed(way);
+            const bool at_once = deadline == time_point::min();
+            if (!now.tcp_is_full &&
+                (feed_from == time_point::min() || (at_once && may_spill(way)) || platform::now() >= feed_from)) {
+                const auto sent = tcp_->send(rest, blocking::no);
+                if (sent) {
+                    if (way == outlet::flushing) {
+                        begin_again_later();
+                    }
+                    count_->spills.add(way == outlet::ring ? 1 : 0);
+                    ledger_.sent_by_tcp(*sent);
+                    count_->bytes_by_tcp.add(*sent);
+                    done += *sent;
+                    continue;
+                }
+                if (!sent.would_block()) {
+                    return stop(done, sent.error().value());
+                }
+                now.tcp_is_full = true;
+            }
+            if (at_once || platform::now() >= deadline) {
+                return stop(done, EAGAIN);
+            }
+            sleep(way, std::min(deadline, now.tcp_is_full ? time_point::max() : feed_from), now);
+        }
+        flush_ahead();
+        return done;
+    }
+
+    /// What was sent counts; the error is for the next call.
+    [[nodiscard]] result<std::size_t> stop(std::size_t done, int why) noexcept {
+        if (done == 0) {
+            return failed{why};
+        }
+        if (why != EAGAIN) {
+            pending_error_ = why;
+        }
+        return done;
+    }
+
+    /// From when on bytes may go by TCP although another way is hoped for.
+    [[nodiscard]] time_point when_tcp_may_be_fed(outlet way) noexcept {
+        if (way == outlet::tcp) {
+            return time_point::min();
+        }
+        const std::uint64_t position = tx_.writable_at_least() + ledger_.taken();
+        if (!standing_still_ || position != stands_at_) {
+            standing_still_ = true;
+            stands_at_ = position;
+            since_ = platform::now();
+        }
+        switch (way) {
+            case outlet::flushing:
+                return since_ + how_->opening_patience;
+            case outlet::settling:
+                return since_ + how_->overflow.feed_after();
+            default:
+                return how_->overflow.spills() ? since_ + how_->overflow.spill_after() : time_point::max();
+        }
+    }
+
+    [[nodiscard]] bool may_spill(outlet way) const noexcept { return way != outlet::ring || how_->overflow.spills(); }
+
+    void sleep(outlet way, time_point until, attempt& now) noexcept {
+        if (way == outlet::ring && tx_.poll(spinner_, 1, until) == polled::enough) {
+            return;
+        }
+        ledger_.about_to_sleep();
+        if (way == outlet::ring) {
+            if (!tx_.arm(1, tx_.capacity() / 2)) {
+                return;
+            }
+        } else {
+            tx_.arm_for_nudge();
+        }
+        if (ledger_.hear()) {
+            tx_.disarm();
+            react();
+            return;
+        }
+        if (next() != way) {
+            tx_.disarm();
+            return;
+        }
+        const auto seen =
+            tcp_->park(tx_.poll_fd(), {.writable = now.tcp_is_full, .ended = ledger_.fin_means_death()}, until);
+        tx_.disarm();
+        count_->sleeps.add(1);
+        now.tcp_is_full = now.tcp_is_full && !seen.writable && !seen.failed;
+        if (seen.failed || (seen.ended && ledger_.fin_means_death())) {
+            ledger_.finish();
+        }
+    }
+
+    /// The peer closed, or wants to leave the ring.
+    [[gnu::noinline]] void react() noexcept {
+        if (ledger_.must_leave()) {
+            ledger_.leave();
+            tx_.nudge();
+        }
+        if (ledger_.peer_is_gone() && tx_.writable_at_least() != tx_.capacity()) {
+            // What lies in the ring was accepted and will not be read. TCP would answer that with RST: draw one. Nobody
+            // reads the byte.
+            const std::byte anything{};
+            const auto sent = tcp_->send({&anything, 1}, blocking::no);
+            if (!sent && !sent.would_block()) {
+                pending_error_ = sent.error().value();
+            }
+        }
+    }
+
+    /// Nothing is unacknowledged, or this is not a moment to ask.
+    [[nodiscard]] bool flush_if_possible() noexcept {
+        if (!ledger_.may_flush() || sends_to_skip_ != 0) {
+            sends_to_skip_ -= sends_to_skip_ != 0 ? 1 : 0;
+            return false;
+        }
+        const auto unacknowledged = tcp_->unacknowledged();
+        if (!unacknowledged || *unacknowledged != 0) {
+            return false;
+        }
+        ledger_.begin_flush();
+        tx_.nudge();
+        standing_still_ = false;
+        count_->flushes.add(1);
+        return true;
+    }
+
+    /// At the end of a call, so that the answer may be there by the next one, which then need not wait for it.
+    void flush_ahead() noexcept {
+        if (next() == outlet::tcp) {
+            (void)flush_if_possible();
+        }
+    }
+
+    /// The reader did not agree in time: not every send shall wait for it.
+    void begin_again_later() noexcept { sends_to_skip_ = patience_ = std::min(2 * patience_ + 1, 1023U); }
+
+    /// Where the next byte may go, and what has changed in that.
+    [[nodiscard]] outlet next() noexcept {
+        const bool was_open = ledger_.is_open();
+        const outlet way = ledger_.next();
+        if (way != was_) {
+            if (!was_open && ledger_.is_open()) {
+                count_->openings.add(1);
+                patience_ = 0;
+            }
+            count_->returns.add(was_ == outlet::settling && way == outlet::ring ? 1 : 0);
+            was_ = way;
+            standing_still_ = false;
+        }
+        return way;
+    }
+
+    producer<Ring, cursor::cached, guard::none> tx_;
+    sending<platform> ledger_;
+    words* mine_;
+    Transport* tcp_;
+    const behaviour* how_;
+    tallies* count_;
+    outlet was_ = outlet::tcp;
+    bool standing_still_ = false;
+    int pending_error_ = 0;
+    std::uint64_t stands_at_ = 0;  // How far the reader had come,
+    time_point since_{};           // and since when.
+    unsigned sends_to_skip_ = 0;   // Before the next flush.
+    unsigned patience_ = 0;
+    typename waiter::spin<>::template point<platform> spinner_;
+};
+
+}  // namespace ferrule::inline v0::splice
