@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "measure.hpp"
-#include "paths/heap_ring.hpp"
 #include "paths/socket.hpp"
+#include "paths/spliced.hpp"
 #include "report.hpp"
 
 namespace {
@@ -18,8 +18,9 @@ using namespace ferrule::bench;
 struct settings {
     std::size_t repetitions = 5;
     std::chrono::milliseconds each{120};
-    std::vector<std::size_t> round_trip_sizes{1, 64, 1024, 16384, 65536};
-    std::vector<std::size_t> stream_sizes{64, 256, 1024, 4096, 16384, 65536};
+    placement where = two_processors();
+    std::vector<std::size_t> round_trip_sizes{1, 8, 64, 256, 1024, 4096, 16384, 65536};
+    std::vector<std::size_t> stream_sizes{8, 64, 256, 1024, 4096, 16384, 65536};
 };
 
 /// Measures each path once a round, round after round, so that no path has the machine's good minute for itself.
@@ -35,37 +36,66 @@ std::vector<row> interleaved(const settings& with, progress& shown, const std::s
     return rows;
 }
 
+template <class... Path>
+struct paths {
+    static constexpr std::size_t count = sizeof...(Path);
+};
+using round_trip_paths = paths<tcp<nagle::off>, unpaired_stream, af_unix, parked_stream, default_stream, polled_stream>;
+using stream_paths = paths<tcp<nagle::on>, tcp<nagle::off>, af_unix, parked_stream, default_stream, polled_stream>;
+
+template <class... Path>
+std::vector<row> all_round_trips(paths<Path...> /*which*/, const settings& with, progress& shown, std::size_t size) {
+    return interleaved<Path...>(with, shown, human_size(size) + " round trips",
+                                [&]<class One> { return round_trips<One>(size, with.each, with.where); });
+}
+template <class... Path>
+std::vector<row> all_streams(paths<Path...> /*which*/, const settings& with, progress& shown, std::size_t size) {
+    return interleaved<Path...>(with, shown, human_size(size) + " messages",
+                                [&]<class One> { return stream<One>(size, with.each, with.where); });
+}
+
 void run(const settings& with) {
-    const placement where = two_processors();
-    progress shown{with.repetitions * (4 * with.round_trip_sizes.size() + 5 * with.stream_sizes.size())};
-    print_context(where, with.repetitions, seconds(with.each));
+    progress shown{with.repetitions * (round_trip_paths::count * with.round_trip_sizes.size() +
+                                       stream_paths::count * with.stream_sizes.size())};
+    print_context(with.where, with.repetitions, seconds(with.each));
+    std::printf("ring: send() and recv() of a stream over a TCP connection, both of whose ends were adopted\n");
 
     std::printf("\nROUND TRIP                   k/s    p50 us    p99 us  p99.9 us    cpu   vs TCP  (quartiles)\n");
     for (const std::size_t size : with.round_trip_sizes) {
-        const auto rows = interleaved<tcp<nagle::off>, af_unix, parked_ring, default_ring>(
-            with, shown, human_size(size) + " round trips",
-            [&]<class Path> { return round_trips<Path>(size, with.each, where); });
-        print_round_trips(size, rows);
+        print_round_trips(size, all_round_trips(round_trip_paths{}, with, shown, size));
         std::fflush(stdout);
     }
 
     std::printf("\nSTREAM                    Mbit/s   ns/send      Mbit/s per cpu s    cpu   vs TCP  (quartiles)\n");
     for (const std::size_t size : with.stream_sizes) {
-        const auto rows = interleaved<tcp<nagle::on>, tcp<nagle::off>, af_unix, parked_ring, default_ring>(
-            with, shown, human_size(size) + " messages",
-            [&]<class Path> { return stream<Path>(size, with.each, where); });
-        print_stream(size, rows);
+        print_stream(size, all_streams(stream_paths{}, with, shown, size));
         std::fflush(stdout);
     }
 }
 
 [[noreturn]] void explain(int code) {
     std::fprintf(code == 0 ? stdout : stderr,
-                 "ferrule-perf [--repetitions N] [--milliseconds N] [--smoke]\n"
+                 "ferrule-perf [--repetitions N] [--milliseconds N] [--sizes N,N,...] [--smoke]\n"
                  "  --repetitions N   how often each cell is measured (default 5)\n"
                  "  --milliseconds N  how long each time (default 120)\n"
+                 "  --sizes N,N,...   bytes of a message (default: 1 to 65536)\n"
                  "  --smoke           a few milliseconds in all: does it run, are the bytes right\n");
     std::exit(code);
+}
+
+std::vector<std::size_t> sizes(const char* list) {
+    std::vector<std::size_t> all;
+    for (char* rest = nullptr; *list != '\0'; list = *rest == ',' ? rest + 1 : rest) {
+        const long n = std::strtol(list, &rest, 10);
+        if (n <= 0 || rest == list || (*rest != ',' && *rest != '\0')) {
+            explain(2);
+        }
+        all.push_back(static_cast<std::size_t>(n));
+    }
+    if (all.empty()) {
+        explain(2);
+    }
+    return all;
 }
 
 settings parse(int argc, char** argv) {
@@ -82,6 +112,8 @@ settings parse(int argc, char** argv) {
             with.repetitions = static_cast<std::size_t>(number());
         } else if (std::strcmp(argv[i], "--milliseconds") == 0) {
             with.each = std::chrono::milliseconds{number()};
+        } else if (std::strcmp(argv[i], "--sizes") == 0) {
+            with.round_trip_sizes = with.stream_sizes = sizes(i + 1 < argc ? argv[++i] : "");
         } else if (std::strcmp(argv[i], "--smoke") == 0) {
             with.repetitions = 1;
             with.each = std::chrono::milliseconds{2};

@@ -54,6 +54,9 @@ public:
 
     void finish_sending() { ::shutdown(fd_, SHUT_WR); }
 
+    /// Whoever asks has to close it.
+    [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
+
 private:
     int fd_;
 };
