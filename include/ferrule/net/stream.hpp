@@ -41,7 +41,8 @@ class stream {
 
 public:
     /// Takes over `fd`, a connected stream socket, TCP or AF_UNIX. Works with any descriptor, in that calls then fail
-    /// as the kernel says; why() tells what keeps it from a ring. Looks for the other end in this process.
+    /// as the kernel says; why() tells what keeps it from a ring. Looks for the other end in this process. Throws
+    /// std::bad_alloc if there is no memory for the stream itself.
     [[nodiscard]] static stream adopt(int fd, const options& how = {}) { return stream{unique_fd{fd}, how}; }
 
     stream(stream&&) noexcept = default;
@@ -153,6 +154,9 @@ private:
 
         /// Both of them are held fast by the registry meanwhile.
         [[nodiscard]] reason pair_with(core& other) noexcept {
+            if (other.joint_) {
+                return reason::sibling;  // It had a ring with another stream that held our end.
+            }
             if (!still_connected(other.tcp.fd(), other.name_)) {
                 return reason::peer_not_found;  // Its tuple is in use again, by this connection, which it is not part
                                                 // of.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
@@ -95,15 +96,19 @@ public:
     /// Sends the FIN behind everything that was sent. A call of the sending thread.
     [[nodiscard]] result<void> finish_sending() noexcept {
         const in_call in{sending_};
-        if (out_) {
+        if (out_ || install_out()) {
             out_->finish();
             note_route();
         }
         return tcp_->finish_sending();
     }
 
-    /// Wants no more. What has arrived can still be received; then the stream has ended.
-    [[nodiscard]] result<void> stop_receiving() noexcept { return tcp_->stop_receiving(); }
+    /// Wants no more. What has arrived can still be received; then the stream has ended. Any thread.
+    [[nodiscard]] result<void> stop_receiving() noexcept {
+        // Relaxed, hint: before the system call, whose effect the sending half takes for the peer's death otherwise.
+        deaf_.store(1, std::memory_order_relaxed);
+        return tcp_->stop_receiving();
+    }
 
     /// Ends both directions: with RST if something that was sent to us is unread, as TCP would. Idempotent.
     void close() noexcept {
@@ -157,7 +162,7 @@ private:
         }
         const auto [mine, theirs] = words();
         out_.emplace(which_ == side::first ? rings_->from_first : rings_->from_second, *mine, *theirs, *tcp_, how_,
-                     sent_);
+                     sent_, deaf_);
         return true;
     }
 
@@ -200,6 +205,8 @@ private:
             const auto moved = move(for_ever ? blocking::yes : blocking::no);
             if (moved) {
                 count.bytes_by_tcp.add(*moved);
+            } else if (moved.error().value() == EINTR) {
+                continue;
             } else if (!for_ever && moved.would_block() && deadline != at_once && platform::now() < deadline) {
                 (void)tcp_->park(no_doorbell, wanted, deadline);
                 continue;
@@ -222,6 +229,7 @@ private:
     joint<Ring>* rings_ = nullptr;
     side which_ = side::first;
     bool closed_ = false;
+    typename platform::template atomic<std::uint32_t> deaf_{0};
 
     // The sending thread's, and the receiving thread's.
     alignas(cache_line) guard_state sending_;

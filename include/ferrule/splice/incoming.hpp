@@ -15,6 +15,7 @@
 #include <ferrule/splice/behaviour.hpp>
 #include <ferrule/splice/ledger.hpp>
 #include <ferrule/splice/tally.hpp>
+#include <ferrule/status.hpp>
 #include <ferrule/waiter/spin.hpp>
 
 namespace ferrule::inline v0::splice {
@@ -87,9 +88,6 @@ private:
                 if (const std::size_t n = take(to); n != 0) {
                     return n;
                 }
-                if (rx_.state() == status::corrupt) {
-                    return failed{EPROTO};
-                }
             }
             const auto tcp_has = [&]() noexcept { return std::exchange(tcp_was_seen, false) || tcp_->readable(); };
             switch (ledger_.next(ring_has, tcp_has)) {
@@ -107,6 +105,9 @@ private:
                 }
                 case inlet::nothing:
                     break;
+            }
+            if (rx_.state() == status::corrupt) [[unlikely]] {
+                return failed{EPROTO};
             }
             if (ledger_.answer()) {
                 rx_.nudge();

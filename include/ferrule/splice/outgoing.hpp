@@ -17,6 +17,7 @@
 #include <ferrule/splice/behaviour.hpp>
 #include <ferrule/splice/ledger.hpp>
 #include <ferrule/splice/tally.hpp>
+#include <ferrule/status.hpp>
 #include <ferrule/waiter/spin.hpp>
 
 namespace ferrule::inline v0::splice {
@@ -35,15 +36,18 @@ public:
     using time_point = std::chrono::steady_clock::time_point;
     using words = side_words<platform>;
     using tallies = outgoing_tallies<platform>;
+    using flag = typename platform::template atomic<std::uint32_t>;
 
-    outgoing(Ring& ring, words& mine, const words& theirs, Transport& tcp, const behaviour& how,
-             tallies& count) noexcept
+    /// `deaf` becomes not 0 before this side stops receiving, which TCP then shows to itself as if the peer had ended.
+    outgoing(Ring& ring, words& mine, const words& theirs, Transport& tcp, const behaviour& how, tallies& count,
+             const flag& deaf) noexcept
         : tx_{ring.template claim_producer<cursor::cached, guard::none>()},
           ledger_{mine, theirs},
           mine_{&mine},
           tcp_{&tcp},
           how_{&how},
           count_{&count},
+          deaf_{&deaf},
           spinner_{waiter::spin<>{how.busy_poll}} {}
 
     /// Sends all of `bytes`, or what can be sent until `deadline`; at least one byte, or the reason why not.
@@ -154,14 +158,15 @@ private:
         return done;
     }
 
-    /// What was sent counts; the error is for the next call.
+    /// What was sent counts; the error is for the next call. Behind an error nothing goes by the ring any more.
     [[nodiscard]] result<std::size_t> stop(std::size_t done, int why) noexcept {
+        if (why != EAGAIN) {
+            ledger_.finish();
+        }
         if (done == 0) {
             return failed{why};
         }
-        if (why != EAGAIN) {
-            pending_error_ = why;
-        }
+        pending_error_ = why == EAGAIN ? 0 : why;
         return done;
     }
 
@@ -210,13 +215,19 @@ private:
             return;
         }
         const auto seen =
-            tcp_->park(tx_.poll_fd(), {.writable = now.tcp_is_full, .ended = ledger_.fin_means_death()}, until);
+            tcp_->park(tx_.poll_fd(), {.writable = now.tcp_is_full, .ended = end_means_death()}, until);
         tx_.disarm();
         count_->sleeps.add(1);
         now.tcp_is_full = now.tcp_is_full && !seen.writable && !seen.failed;
-        if (seen.failed || (seen.ended && ledger_.fin_means_death())) {
+        if (seen.failed || (seen.ended && end_means_death())) {
             ledger_.finish();
         }
+    }
+
+    /// What TCP shows as the end of the other direction can also be our own doing, or the peer's wish.
+    [[nodiscard]] bool end_means_death() const noexcept {
+        // Relaxed, hint: the fence in fin_means_death() is between the system call that showed the end and this.
+        return ledger_.fin_means_death() && deaf_->load(std::memory_order_relaxed) == 0;
     }
 
     /// The peer closed, or wants to leave the ring.
@@ -285,6 +296,7 @@ private:
     Transport* tcp_;
     const behaviour* how_;
     tallies* count_;
+    const flag* deaf_;
     outlet was_ = outlet::tcp;
     bool standing_still_ = false;
     int pending_error_ = 0;

@@ -19,7 +19,7 @@ public:
     [[nodiscard]] static constexpr overflow on_full() noexcept { return overflow{duration::zero()}; }
     /// Waits until the reader has not moved for `that_long`, then goes by TCP. The default.
     [[nodiscard]] static constexpr overflow on_stall(duration that_long = std::chrono::milliseconds{5}) noexcept {
-        return overflow{std::max(that_long, duration::zero())};
+        return overflow{std::clamp<duration>(that_long, duration::zero(), std::chrono::hours{24})};
     }
 
     [[nodiscard]] constexpr bool spills() const noexcept { return spill_after_ != duration::max(); }
