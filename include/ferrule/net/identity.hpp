@@ -28,6 +28,7 @@ struct end_name {
     std::uint32_t scope = 0;
     std::uint16_t port = 0;
 
+    // NOLINTNEXTLINE(modernize-use-nullptr): clang-tidy takes the 0 of a comparison's outcome for a pointer.
     friend constexpr auto operator<=>(const end_name&, const end_name&) noexcept = default;
 };
 
@@ -38,6 +39,7 @@ struct connection_name {
     end_name there;
 
     [[nodiscard]] connection_name reversed() const noexcept { return {space, there, here}; }
+    // NOLINTNEXTLINE(modernize-use-nullptr): as above.
     friend constexpr auto operator<=>(const connection_name&, const connection_name&) noexcept = default;
 };
 
