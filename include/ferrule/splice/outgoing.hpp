@@ -122,11 +122,12 @@ private:
                     return stop(done, EPROTO);
                 }
             }
-            if (way == outlet::tcp && flush_if_possible()) {
+            const bool at_once = deadline == time_point::min();
+            // A call that cannot wait for the answer would make its own flush void: it flushes when it is done.
+            if (way == outlet::tcp && !at_once && flush_if_possible()) {
                 continue;
             }
             const time_point feed_from = when_tcp_may_be_fed(way);
-            const bool at_once = deadline == time_point::min();
             if (!now.tcp_is_full &&
                 (feed_from == time_point::min() || (at_once && may_spill(way)) || platform::now() >= feed_from)) {
                 const auto sent = tcp_->send(rest, blocking::no);
