@@ -171,7 +171,8 @@ private:
         if (way == outlet::tcp) {
             return time_point::min();
         }
-        const std::uint64_t position = tx_.writable_at_least() + ledger_.taken();
+        // What we wrote counts, or a reader that made just the room we filled would seem not to have moved.
+        const std::uint64_t position = count_->bytes_by_ring.read() + tx_.writable_at_least() + ledger_.taken();
         if (!standing_still_ || position != stands_at_) {
             standing_still_ = true;
             stands_at_ = position;
