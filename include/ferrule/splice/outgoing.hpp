@@ -102,13 +102,13 @@ private:
 
     [[nodiscard, gnu::noinline]] result<std::size_t> send_slowly(std::span<const std::byte> bytes, std::size_t done,
                                                                  time_point deadline) noexcept {
-        if (pending_error_ != 0) {
-            return failed{std::exchange(pending_error_, 0)};
-        }
         attempt now{deadline};
         while (done != bytes.size()) {
             if (ledger_.hear()) {
                 react();
+            }
+            if (pending_error_ != 0) {
+                return stop(done, std::exchange(pending_error_, 0));
             }
             const auto rest = bytes.subspan(done);
             const outlet way = next();
