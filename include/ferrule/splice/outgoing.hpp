@@ -142,6 +142,7 @@ private:
                     continue;
                 }
                 if (!sent.would_block()) {
+                    ledger_.finish();
                     return stop(done, sent.error().value());
                 }
                 now.tcp_is_full = true;
