@@ -103,7 +103,11 @@ public:
     }
 
     /// Wants no more. What has arrived can still be received; then the stream has ended.
-    [[nodiscard]] result<void> stop_receiving() noexcept { return tcp_->stop_receiving(); }
+    [[nodiscard]] result<void> stop_receiving() noexcept {
+        // Before TCP shows it: the sending half must not take it for the peer's death.
+        deaf_.store(1, std::memory_order_release);
+        return tcp_->stop_receiving();
+    }
 
     /// Ends both directions: with RST if something that was sent to us is unread, as TCP would. Idempotent.
     void close() noexcept {
@@ -157,7 +161,7 @@ private:
         }
         const auto [mine, theirs] = words();
         out_.emplace(which_ == side::first ? rings_->from_first : rings_->from_second, *mine, *theirs, *tcp_, how_,
-                     sent_);
+                     sent_, deaf_);
         return true;
     }
 
@@ -219,6 +223,8 @@ private:
     Transport* tcp_;
     const behaviour how_;
     typename platform::template atomic<std::uint32_t> offered_{0};
+    typename platform::template atomic<std::uint32_t> deaf_{
+        0};  // Stored by whoever stops receiving; loaded by the sender.
     joint<Ring>* rings_ = nullptr;
     side which_ = side::first;
     bool closed_ = false;

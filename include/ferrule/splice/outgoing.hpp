@@ -36,14 +36,18 @@ public:
     using words = side_words<platform>;
     using tallies = outgoing_tallies<platform>;
 
-    outgoing(Ring& ring, words& mine, const words& theirs, Transport& tcp, const behaviour& how,
-             tallies& count) noexcept
+    using flag = typename platform::template atomic<std::uint32_t>;
+
+    /// `deaf` is not 0 once this endpoint itself has ended what it receives.
+    outgoing(Ring& ring, words& mine, const words& theirs, Transport& tcp, const behaviour& how, tallies& count,
+             const flag& deaf) noexcept
         : tx_{ring.template claim_producer<cursor::cached, guard::none>()},
           ledger_{mine, theirs},
           mine_{&mine},
           tcp_{&tcp},
           how_{&how},
           count_{&count},
+          deaf_{&deaf},
           spinner_{waiter::spin<>{how.busy_poll}} {}
 
     /// Sends all of `bytes`, or what can be sent until `deadline`; at least one byte, or the reason why not.
@@ -212,14 +216,19 @@ private:
             tx_.disarm();
             return;
         }
-        const auto seen =
-            tcp_->park(tx_.poll_fd(), {.writable = now.tcp_is_full, .ended = ledger_.fin_means_death()}, until);
+        const auto seen = tcp_->park(tx_.poll_fd(), {.writable = now.tcp_is_full, .ended = end_means_death()}, until);
         tx_.disarm();
         count_->sleeps.add(1);
         now.tcp_is_full = now.tcp_is_full && !seen.writable && !seen.failed;
-        if (seen.failed || (seen.ended && ledger_.fin_means_death())) {
+        if (seen.failed || (seen.ended && end_means_death())) {
             ledger_.finish();
         }
+    }
+
+    /// True if nothing but the peer's death can be why TCP has ended.
+    [[nodiscard]] bool end_means_death() const noexcept {
+        // Acquire, behind the fence in there: an end that was seen follows the flag (channel::stop_receiving).
+        return ledger_.fin_means_death() && deaf_->load(std::memory_order_acquire) == 0;
     }
 
     /// The peer closed, or wants to leave the ring.
@@ -288,6 +297,7 @@ private:
     Transport* tcp_;
     const behaviour* how_;
     tallies* count_;
+    const flag* deaf_;
     outlet was_ = outlet::tcp;
     bool standing_still_ = false;
     int pending_error_ = 0;
