@@ -73,8 +73,13 @@ public:
     [[nodiscard]] result<std::size_t> send(std::span<const std::byte> bytes, time_point deadline) noexcept {
         const in_call in{sending_};
         sent_.calls.add(1);
-        if (!out_ && !install_out()) {
-            return send_unspliced(bytes, deadline);
+        if (!out_) [[unlikely]] {
+            if (pending_error_ != 0) {
+                return failed{std::exchange(pending_error_, 0)};
+            }
+            if (!install_out()) {
+                return send_unspliced(bytes, deadline);
+            }
         }
         const auto sent = out_->send(bytes, deadline);
         note_route();
@@ -185,8 +190,24 @@ private:
     /// As the plain socket would, with the same system calls.
     [[nodiscard, gnu::noinline]] result<std::size_t> send_unspliced(std::span<const std::byte> bytes,
                                                                     time_point deadline) noexcept {
-        return unspliced({.writable = true}, deadline, sent_,
-                         [&](blocking may_block) noexcept { return tcp_->send(bytes, may_block); });
+        const auto more = [&](std::size_t done) noexcept {
+            return unspliced({.writable = true}, deadline, sent_,
+                             [&](blocking may_block) noexcept { return tcp_->send(bytes.subspan(done), may_block); });
+        };
+        const auto first = more(0);
+        if (!first || deadline == at_once || deadline == time_point::max()) {
+            return first;
+        }
+        std::size_t done = *first;
+        while (done != bytes.size()) {
+            const auto next = more(done);
+            if (!next) {
+                pending_error_ = next.would_block() ? 0 : next.error().value();
+                break;
+            }
+            done += *next;
+        }
+        return done;
     }
     [[nodiscard, gnu::noinline]] result<std::size_t> receive_unspliced(std::span<std::byte> to,
                                                                        time_point deadline) noexcept {
@@ -231,6 +252,7 @@ private:
 
     // The sending thread's, and the receiving thread's.
     alignas(cache_line) guard_state sending_;
+    int pending_error_ = 0;  // Met after some bytes, before there was a ring.
     route route_was_ = route::tcp;
     typename platform::template atomic<route> route_{route::tcp};
     outgoing_tallies<platform> sent_;
