@@ -13,6 +13,7 @@
 
 #include <ferrule/concepts.hpp>
 #include <ferrule/detail/call.hpp>
+#include <ferrule/detail/failure.hpp>
 #include <ferrule/guard/checked.hpp>
 #include <ferrule/result.hpp>
 #include <ferrule/ring.hpp>
@@ -61,8 +62,12 @@ public:
     channel(const channel&) = delete;
     channel& operator=(const channel&) = delete;
 
-    /// Gives this endpoint its rings. Any thread, once. The halves begin to use them in their next calls.
+    /// Gives this endpoint its rings. Any thread, once: a second time stops the program. The halves begin to use them
+    /// in their next calls.
     void offer(joint<Ring>& rings, side which) noexcept {
+        if (is_offered()) [[unlikely]] {
+            detail::misuse("a channel was offered rings twice");
+        }
         rings_ = &rings;
         which_ = which;
         // OFr → OFa (is_offered): with the rings, and which side of them is ours.
