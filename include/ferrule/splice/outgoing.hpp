@@ -139,8 +139,10 @@ private:
                     if (way == outlet::flushing) {
                         begin_again_later();
                     }
-                    count_->spills.add(way == outlet::ring ? 1 : 0);
                     ledger_.sent_by_tcp(*sent);
+                    if (way == outlet::ring) {
+                        spilled();
+                    }
                     count_->bytes_by_tcp.add(*sent);
                     done += *sent;
                     continue;
@@ -270,6 +272,13 @@ private:
         if (next() == outlet::tcp) {
             (void)flush_if_possible();
         }
+    }
+
+    /// The way back begins here, even if the reader is so quick that nobody sees it wait.
+    void spilled() noexcept {
+        count_->spills.add(1);
+        was_ = outlet::settling;
+        standing_still_ = false;
     }
 
     /// The reader did not agree in time: not every send shall wait for it.
