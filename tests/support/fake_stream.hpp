@@ -20,6 +20,7 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <ferrule/concepts.hpp>
@@ -267,11 +268,14 @@ private:
             }
             return;
         }
+        const std::size_t before = way.in_flight.size();
         for (; n != 0 && way.in_flight.size() != 0 && way.arrived.room() != 0; --n) {
             way.arrived.push(way.in_flight.pop());
         }
-        way.fin_arrived = way.fin_sent && way.in_flight.size() == 0;
-        changed();
+        const bool fin = way.fin_sent && way.in_flight.size() == 0;
+        if (std::exchange(way.fin_arrived, fin) != fin || way.in_flight.size() != before) {
+            changed();
+        }
     }
     /// As arrive(), and acknowledged.
     void flush(std::size_t from) noexcept {
@@ -281,6 +285,8 @@ private:
     void on_sent(std::size_t me) noexcept {
         if (how_ == delivery::at_once) {
             flush(me);
+        } else {
+            changed();  // Whoever sleeps asks.
         }
     }
     void on_asked(std::size_t me, fault what) noexcept {

@@ -422,6 +422,24 @@ TEST_CASE("channel: after a spill, too, a reader that stands still is waited for
     }
 }
 
+TEST_CASE("channel: a spill that was taken before its writer looked again came back, too") {
+    conversation c{16, deterministic(overflow::on_full())};
+    REQUIRE(c.opened());
+    CHECK(c.from_a.send(16) == 16);
+    const auto sends = c.wire.calls(0, operation::send);
+    const auto read_as_soon_as_spilled = [&](const shared_access&, std::uint64_t value) {
+        if (c.wire.calls(0, operation::send) != sends) {
+            c.at_b.drain();
+        }
+        return value;
+    };
+    CHECK(scripted::with(read_as_soon_as_spilled, [&] { return c.from_a.send(4); }) == 4);
+    CHECK(c.a.sends_by() == route::ring);
+    CHECK(c.a.counts().sent.spills == 1);
+    CHECK(c.a.counts().sent.returns == 1);
+    CHECK(c.all_arrived());
+}
+
 TEST_CASE("channel: a writer that waits for what it spilled is woken when it was taken") {
     conversation c{16, deterministic(overflow::on_full())};
     REQUIRE(c.opened());
