@@ -66,10 +66,11 @@ struct scripted : ferrule::detail::native {
     private:
         std::uint64_t step(access_kind kind, std::memory_order order, T value) const {
             if (current == nullptr) {
-                return value;
+                return static_cast<std::uint64_t>(value);
             }
             const script what = std::exchange(current, nullptr);
-            const std::uint64_t result = what(shared_access{kind, this, order, sizeof(T), count++}, value);
+            const std::uint64_t result =
+                what(shared_access{kind, this, order, sizeof(T), count++}, static_cast<std::uint64_t>(value));
             current = what;
             return result;
         }

@@ -14,6 +14,7 @@
 
 #include <ferrule/concepts.hpp>
 #include <ferrule/detail/call.hpp>
+#include <ferrule/detail/failure.hpp>
 #include <ferrule/guard/checked.hpp>
 #include <ferrule/result.hpp>
 #include <ferrule/ring.hpp>
@@ -62,8 +63,12 @@ public:
     channel(const channel&) = delete;
     channel& operator=(const channel&) = delete;
 
-    /// Gives this endpoint its rings. Any thread, once. The halves begin to use them in their next calls.
+    /// Gives this endpoint its rings. Any thread, once: a second time stops the program. The halves begin to use them
+    /// in their next calls.
     void offer(joint<Ring>& rings, side which) noexcept {
+        if (is_offered()) [[unlikely]] {
+            detail::misuse("a channel was offered rings twice");
+        }
         rings_ = &rings;
         which_ = which;
         // OFr → OFa (is_offered): with the rings, and which side of them is ours.
@@ -74,8 +79,13 @@ public:
     [[nodiscard]] result<std::size_t> send(std::span<const std::byte> bytes, time_point deadline) noexcept {
         const in_call in{sending_};
         sent_.calls.add(1);
-        if (!out_ && !install_out()) {
-            return send_unspliced(bytes, deadline);
+        if (!out_) [[unlikely]] {
+            if (pending_error_ != 0) {
+                return failed{std::exchange(pending_error_, 0)};
+            }
+            if (!install_out()) {
+                return send_unspliced(bytes, deadline);
+            }
         }
         const auto sent = out_->send(bytes, deadline);
         note_route();
@@ -103,10 +113,10 @@ public:
         return tcp_->finish_sending();
     }
 
-    /// Wants no more. What has arrived can still be received; then the stream has ended. Any thread.
+    /// Wants no more. What has arrived can still be received; then the stream has ended.
     [[nodiscard]] result<void> stop_receiving() noexcept {
-        // Relaxed, hint: before the system call, whose effect the sending half takes for the peer's death otherwise.
-        deaf_.store(1, std::memory_order_relaxed);
+        // Before TCP shows it: the sending half must not take it for the peer's death.
+        deaf_.store(1, std::memory_order_release);
         return tcp_->stop_receiving();
     }
 
@@ -186,8 +196,24 @@ private:
     /// As the plain socket would, with the same system calls.
     [[nodiscard, gnu::noinline]] result<std::size_t> send_unspliced(std::span<const std::byte> bytes,
                                                                     time_point deadline) noexcept {
-        return unspliced({.writable = true}, deadline, sent_,
-                         [&](blocking may_block) noexcept { return tcp_->send(bytes, may_block); });
+        const auto more = [&](std::size_t done) noexcept {
+            return unspliced({.writable = true}, deadline, sent_,
+                             [&](blocking may_block) noexcept { return tcp_->send(bytes.subspan(done), may_block); });
+        };
+        const auto first = more(0);
+        if (!first || deadline == at_once || deadline == time_point::max()) {
+            return first;
+        }
+        std::size_t done = *first;
+        while (done != bytes.size()) {
+            const auto next = more(done);
+            if (!next) {
+                pending_error_ = next.would_block() ? 0 : next.error().value();
+                break;
+            }
+            done += *next;
+        }
+        return done;
     }
     [[nodiscard, gnu::noinline]] result<std::size_t> receive_unspliced(std::span<std::byte> to,
                                                                        time_point deadline) noexcept {
@@ -226,6 +252,8 @@ private:
     Transport* tcp_;
     const behaviour how_;
     typename platform::template atomic<std::uint32_t> offered_{0};
+    typename platform::template atomic<std::uint32_t> deaf_{
+        0};  // Stored by whoever stops receiving; loaded by the sender.
     joint<Ring>* rings_ = nullptr;
     side which_ = side::first;
     bool closed_ = false;
@@ -233,6 +261,7 @@ private:
 
     // The sending thread's, and the receiving thread's.
     alignas(cache_line) guard_state sending_;
+    int pending_error_ = 0;  // Met after some bytes, before there was a ring.
     route route_was_ = route::tcp;
     typename platform::template atomic<route> route_{route::tcp};
     outgoing_tallies<platform> sent_;

@@ -90,9 +90,14 @@ private:
                 }
             }
             const auto tcp_has = [&]() noexcept { return std::exchange(tcp_was_seen, false) || tcp_->readable(); };
-            switch (ledger_.next(ring_has, tcp_has)) {
-                case inlet::ring:
-                    return take(to);
+            const inlet from = ledger_.next(ring_has, tcp_has);
+            if (const std::size_t n = from == inlet::ring ? take(to) : 0; n != 0) {
+                return n;
+            }
+            if (rx_.state() == status::corrupt) [[unlikely]] {
+                return failed{EPROTO};
+            }
+            switch (from) {
                 case inlet::tcp: {
                     const auto received = tcp_->receive(to, blocking::no);
                     if (!received && received.would_block()) {
@@ -103,6 +108,7 @@ private:
                     }
                     return received;
                 }
+                case inlet::ring:
                 case inlet::nothing:
                     break;
             }

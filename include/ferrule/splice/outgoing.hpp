@@ -38,7 +38,9 @@ public:
     using tallies = outgoing_tallies<platform>;
     using flag = typename platform::template atomic<std::uint32_t>;
 
-    /// `deaf` becomes not 0 before this side stops receiving, which TCP then shows to itself as if the peer had ended.
+    using flag = typename platform::template atomic<std::uint32_t>;
+
+    /// `deaf` is not 0 once this endpoint itself has ended what it receives.
     outgoing(Ring& ring, words& mine, const words& theirs, Transport& tcp, const behaviour& how, tallies& count,
              const flag& deaf) noexcept
         : tx_{ring.template claim_producer<cursor::cached, guard::none>()},
@@ -106,13 +108,13 @@ private:
 
     [[nodiscard, gnu::noinline]] result<std::size_t> send_slowly(std::span<const std::byte> bytes, std::size_t done,
                                                                  time_point deadline) noexcept {
-        if (pending_error_ != 0) {
-            return failed{std::exchange(pending_error_, 0)};
-        }
         attempt now{deadline};
         while (done != bytes.size()) {
             if (ledger_.hear()) {
                 react();
+            }
+            if (pending_error_ != 0) {
+                return stop(done, std::exchange(pending_error_, 0));
             }
             const auto rest = bytes.subspan(done);
             const outlet way = next();
@@ -126,11 +128,12 @@ private:
                     return stop(done, EPROTO);
                 }
             }
-            if (way == outlet::tcp && flush_if_possible()) {
+            const bool at_once = deadline == time_point::min();
+            // A call that cannot wait for the answer would make its own flush void: it flushes when it is done.
+            if (way == outlet::tcp && !at_once && flush_if_possible()) {
                 continue;
             }
             const time_point feed_from = when_tcp_may_be_fed(way);
-            const bool at_once = deadline == time_point::min();
             if (!now.tcp_is_full &&
                 (feed_from == time_point::min() || (at_once && may_spill(way)) || platform::now() >= feed_from)) {
                 const auto sent = tcp_->send(rest, blocking::no);
@@ -138,13 +141,16 @@ private:
                     if (way == outlet::flushing) {
                         begin_again_later();
                     }
-                    count_->spills.add(way == outlet::ring ? 1 : 0);
                     ledger_.sent_by_tcp(*sent);
+                    if (way == outlet::ring) {
+                        spilled();
+                    }
                     count_->bytes_by_tcp.add(*sent);
                     done += *sent;
                     continue;
                 }
                 if (!sent.would_block()) {
+                    ledger_.finish();
                     return stop(done, sent.error().value());
                 }
                 now.tcp_is_full = true;
@@ -175,7 +181,8 @@ private:
         if (way == outlet::tcp) {
             return time_point::min();
         }
-        const std::uint64_t position = tx_.writable_at_least() + ledger_.taken();
+        // What we wrote counts, or a reader that made just the room we filled would seem not to have moved.
+        const std::uint64_t position = count_->bytes_by_ring.read() + tx_.writable_at_least() + ledger_.taken();
         if (!standing_still_ || position != stands_at_) {
             standing_still_ = true;
             stands_at_ = position;
@@ -214,8 +221,7 @@ private:
             tx_.disarm();
             return;
         }
-        const auto seen =
-            tcp_->park(tx_.poll_fd(), {.writable = now.tcp_is_full, .ended = end_means_death()}, until);
+        const auto seen = tcp_->park(tx_.poll_fd(), {.writable = now.tcp_is_full, .ended = end_means_death()}, until);
         tx_.disarm();
         count_->sleeps.add(1);
         now.tcp_is_full = now.tcp_is_full && !seen.writable && !seen.failed;
@@ -224,10 +230,10 @@ private:
         }
     }
 
-    /// What TCP shows as the end of the other direction can also be our own doing, or the peer's wish.
+    /// True if nothing but the peer's death can be why TCP has ended.
     [[nodiscard]] bool end_means_death() const noexcept {
-        // Relaxed, hint: the fence in fin_means_death() is between the system call that showed the end and this.
-        return ledger_.fin_means_death() && deaf_->load(std::memory_order_relaxed) == 0;
+        // Acquire, behind the fence in there: an end that was seen follows the flag (channel::stop_receiving).
+        return ledger_.fin_means_death() && deaf_->load(std::memory_order_acquire) == 0;
     }
 
     /// The peer closed, or wants to leave the ring.
@@ -269,6 +275,13 @@ private:
         if (next() == outlet::tcp) {
             (void)flush_if_possible();
         }
+    }
+
+    /// The way back begins here, even if the reader is so quick that nobody sees it wait.
+    void spilled() noexcept {
+        count_->spills.add(1);
+        was_ = outlet::settling;
+        standing_still_ = false;
     }
 
     /// The reader did not agree in time: not every send shall wait for it.
