@@ -95,15 +95,26 @@ public:
     /// Sends the FIN behind everything that was sent. A call of the sending thread.
     [[nodiscard]] result<void> finish_sending() noexcept {
         const in_call in{sending_};
-        if (out_) {
+        // Also one that never sent has something to say before its FIN, or the FIN would look like its death.
+        if (out_ || install_out()) {
             out_->finish();
             note_route();
         }
-        return tcp_->finish_sending();
+        const auto done = tcp_->finish_sending();
+        if (done) {
+            note_stop(stopped_sending_);
+        }
+        return done;
     }
 
-    /// Wants no more. What has arrived can still be received; then the stream has ended.
-    [[nodiscard]] result<void> stop_receiving() noexcept { return tcp_->stop_receiving(); }
+    /// Wants no more. What has arrived can still be received; then the stream has ended. Any thread.
+    [[nodiscard]] result<void> stop_receiving() noexcept {
+        const auto done = tcp_->stop_receiving();
+        if (done) {
+            note_stop(stopped_receiving_);
+        }
+        return done;
+    }
 
     /// Ends both directions: with RST if something that was sent to us is unread, as TCP would. Idempotent.
     void close() noexcept {
@@ -114,6 +125,9 @@ public:
         const in_call one{sending_};
         const in_call other{receiving_};
         const bool unread = in_ && in_->leaves_unread();
+        if (unread && !is_like_tcp()) {
+            in_->say_reset();
+        }
         tcp_->close(unread ? farewell::reset : farewell::orderly);
         out_.reset();
         in_.reset();
@@ -178,6 +192,34 @@ private:
         return which_ == side::first ? std::pair{first, second} : std::pair{second, first};
     }
 
+    /// A transport whose RST and whose SHUT_RD show at the other end what they show over TCP. One that may be something
+    /// else says so by a function of this name.
+    [[nodiscard]] bool is_like_tcp() const noexcept {
+        if constexpr (requires {
+                          { tcp_->is_like_tcp() } -> std::same_as<bool>;
+                      }) {
+            return tcp_->is_like_tcp();
+        } else {
+            return true;
+        }
+    }
+
+    using flag = typename platform::template atomic<std::uint32_t>;
+
+    /// The transport has shut down a direction. If it refuses from now on what the other side sends, as TCP does when
+    /// both directions are shut down and AF_UNIX when reading is, then let the other side ask it.
+    void note_stop(flag& direction) noexcept {
+        // Relaxed: of two threads that shut down a direction each, at least one sees both, because of the fence.
+        direction.store(1, std::memory_order_relaxed);
+        platform::full_fence();
+        const bool refuses = stopped_receiving_.load(std::memory_order_relaxed) != 0 &&
+                             (stopped_sending_.load(std::memory_order_relaxed) != 0 || !is_like_tcp());
+        if (refuses && is_offered()) {
+            // Relaxed, hint: nothing but this value is ever stored; heard with the next send.
+            words().first->endpoint.gone.store(1, std::memory_order_relaxed);
+        }
+    }
+
     /// As the plain socket would, with the same system calls.
     [[nodiscard, gnu::noinline]] result<std::size_t> send_unspliced(std::span<const std::byte> bytes,
                                                                     time_point deadline) noexcept {
@@ -222,6 +264,8 @@ private:
     joint<Ring>* rings_ = nullptr;
     side which_ = side::first;
     bool closed_ = false;
+    flag stopped_sending_{0};
+    flag stopped_receiving_{0};
 
     // The sending thread's, and the receiving thread's.
     alignas(cache_line) guard_state sending_;
