@@ -129,6 +129,9 @@ public:
             in_->say_reset();
         }
         tcp_->close(unread ? farewell::reset : farewell::orderly);
+        if (in_) {
+            in_->wake_sender();
+        }
         out_.reset();
         in_.reset();
     }

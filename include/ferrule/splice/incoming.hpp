@@ -61,9 +61,11 @@ public:
         // Relaxed, sole writer: WKs ↔ WKp, the barrier of the look is what counts: either we see the peer's last
         // publication, or it sees this and sends the rest by TCP.
         mine_->endpoint.gone.store(1, std::memory_order_relaxed);
-        rx_.nudge();
         return rx_.look_behind_barrier() != 0;
     }
+
+    /// After the descriptor was closed, so that a sender that sleeps finds TCP as the close left it.
+    void wake_sender() noexcept { rx_.nudge(); }
 
     /// Before a descriptor is closed that cannot be reset: what RST would say.
     void say_reset() noexcept {
