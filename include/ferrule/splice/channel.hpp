@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
@@ -245,6 +246,8 @@ private:
             const auto moved = move(for_ever ? blocking::yes : blocking::no);
             if (moved) {
                 count.bytes_by_tcp.add(*moved);
+            } else if (moved.error().value() == EINTR) {
+                continue;
             } else if (!for_ever && moved.would_block() && deadline != at_once && platform::now() < deadline) {
                 (void)tcp_->park(no_doorbell, wanted, deadline);
                 continue;
