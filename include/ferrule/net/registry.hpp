@@ -22,20 +22,31 @@ public:
     }
 
     /// Puts `member` under `name`, and calls `meet(other)` if the other end is there. Nobody comes or goes meanwhile.
-    /// Returns why there was nobody to meet, or what meet() returned.
-    template <class Meet>
-    [[nodiscard]] reason enter(const connection_name& name, Member& member, Meet meet) noexcept {
+    /// Somebody who has the name already keeps it unless `is_stale(somebody)`: then the name is that of a new
+    /// connection. Returns why there was nobody to meet, or what meet() returned.
+    template <class IsStale, class Meet>
+    [[nodiscard]] reason enter(const connection_name& name, Member& member, IsStale is_stale, Meet meet) noexcept {
         const std::lock_guard lock{mutex_};
-        if (!insert(name, member)) {
-            return members_.contains(name) ? reason::sibling : reason::no_resources;
+        const auto holder = members_.find(name);
+        if (holder != members_.end()) {
+            if (!is_stale(*holder->second)) {
+                return reason::sibling;
+            }
+            holder->second = &member;
+        } else if (!insert(name, member)) {
+            return reason::no_resources;
         }
         const auto other = members_.find(name.reversed());
         return other == members_.end() ? reason::peer_not_found : meet(*other->second);
     }
 
-    void leave(const connection_name& name) noexcept {
+    /// After this nobody meets `member` any more, nor is about to. Also for one that did not get its name.
+    void leave(const connection_name& name, const Member& member) noexcept {
         const std::lock_guard lock{mutex_};
-        members_.erase(name);
+        const auto holder = members_.find(name);
+        if (holder != members_.end() && holder->second == &member) {
+            members_.erase(holder);
+        }
     }
 
 private:

@@ -27,9 +27,11 @@ class socket {
 public:
     using time_point = std::chrono::steady_clock::time_point;
 
-    explicit socket(unique_fd fd) noexcept : fd_{std::move(fd)} {}
+    explicit socket(unique_fd fd) noexcept : fd_{std::move(fd)}, is_like_tcp_{!is_unix(fd_.get())} {}
 
     [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+    /// AF_UNIX has no RST to close with, and tells a sender that the other end has shut down reading.
+    [[nodiscard]] bool is_like_tcp() const noexcept { return is_like_tcp_; }
 
     /// Never raises SIGPIPE: a library has no business ending its program.
     [[nodiscard]] result<std::size_t> send(std::span<const std::byte> bytes, blocking may_block) const noexcept {
@@ -91,6 +93,11 @@ public:
     }
 
 private:
+    [[nodiscard]] static bool is_unix(int fd) noexcept {
+        int domain = 0;
+        ::socklen_t size = sizeof domain;
+        return ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX;
+    }
     [[nodiscard]] static constexpr int flag(blocking may_block) noexcept {
         return may_block == blocking::no ? MSG_DONTWAIT : 0;
     }
@@ -112,6 +119,7 @@ private:
     }
 
     unique_fd fd_;
+    bool is_like_tcp_;
 };
 
 static_assert(transport<socket>);

@@ -32,8 +32,12 @@ namespace ferrule::inline v0::net {
 /// One end of a connection. Move-only; closes its descriptor when it dies. One thread may send while another receives;
 /// two threads in the same direction at once stop the program.
 ///
-/// Blocks as the descriptor does: a non-blocking one (O_NONBLOCK) gives EAGAIN instead. Never raises SIGPIPE. A signal
-/// does not end a wait.
+/// Blocks as the descriptor did when it was adopted: a non-blocking one (O_NONBLOCK) gives EAGAIN instead. Never raises
+/// SIGPIPE. A signal does not end a wait. One that was closed or moved from answers EBADF.
+///
+/// Where it differs from the socket: a send() that sleeps because the ring is full is not woken by the other end's
+/// SHUT_RD on AF_UNIX, only by what the other end receives or by its close; on AF_UNIX, one that sleeps when the other
+/// end closes with something unread gets EPIPE, and ECONNRESET is recv()'s; recv() of no bytes at all waits for none.
 class stream {
     using ring = heap_ring<std::byte, waiter::eventfd>;
     using joint = splice::joint<ring>;
@@ -42,7 +46,7 @@ class stream {
 public:
     /// Takes over `fd`, a connected stream socket, TCP or AF_UNIX. Works with any descriptor, in that calls then fail
     /// as the kernel says; why() tells what keeps it from a ring. Looks for the other end in this process. Throws
-    /// std::bad_alloc if there is no memory for the stream itself.
+    /// std::bad_alloc, with `fd` closed.
     [[nodiscard]] static stream adopt(int fd, const options& how = {}) { return stream{unique_fd{fd}, how}; }
 
     stream(stream&&) noexcept = default;
@@ -56,6 +60,9 @@ public:
         if ((flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) != 0) [[unlikely]] {
             return failed{EOPNOTSUPP};
         }
+        if (!core_) [[unlikely]] {
+            return failed{EBADF};
+        }
         return core_->channel.send(bytes, core_->deadline(flags));
     }
 
@@ -66,6 +73,9 @@ public:
         if ((flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) != 0) [[unlikely]] {
             return failed{EOPNOTSUPP};
         }
+        if (!core_) [[unlikely]] {
+            return failed{EBADF};
+        }
         return core_->channel.receive(to, core_->deadline(flags));
     }
 
@@ -75,12 +85,16 @@ public:
         if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR) {
             return failed{EINVAL};
         }
-        result<void> done;
-        if (how != SHUT_RD) {
-            done = core_->channel.finish_sending();
+        if (!core_) {
+            return failed{EBADF};
         }
-        if (how != SHUT_WR && done) {
-            done = core_->channel.stop_receiving();
+        if (how == SHUT_RD) {
+            return core_->channel.stop_receiving();
+        }
+        const auto done = core_->channel.finish_sending();
+        if (how == SHUT_RDWR && done) {
+            // If the FIN was the last thing this connection waited for, there is none any more: no failure.
+            (void)core_->channel.stop_receiving();
         }
         return done;
     }
@@ -89,11 +103,15 @@ public:
     void close() noexcept { core_.reset(); }
 
     /// How what this end sends goes at present.
-    [[nodiscard]] splice::route route() const noexcept { return core_->channel.sends_by(); }
+    [[nodiscard]] splice::route route() const noexcept {
+        return core_ ? core_->channel.sends_by() : splice::route::tcp;
+    }
     /// Why it has no ring; reason::none if it has.
-    [[nodiscard]] reason why() const noexcept { return core_->why(); }
+    [[nodiscard]] reason why() const noexcept { return core_ ? core_->why() : reason::not_connected; }
     /// What it has done so far. Any thread.
-    [[nodiscard]] splice::statistics stats() const noexcept { return core_->channel.counts(); }
+    [[nodiscard]] splice::statistics stats() const noexcept {
+        return core_ ? core_->channel.counts() : splice::statistics{};
+    }
     /// The socket: for options, addresses, keepalive. Reading from it or writing to it breaks the order of the stream.
     [[nodiscard]] int native_handle() const noexcept { return core_ ? core_->tcp.fd() : -1; }
 
@@ -108,9 +126,8 @@ private:
         core(const core&) = delete;
         core& operator=(const core&) = delete;
         ~core() {
-            if (entered_) {
-                registry<core>::of_this_process().leave(name_);
-            }
+            // Whoever is about to pair with this end has done so when this returns.
+            registry<core>::of_this_process().leave(name_, *this);
             channel.close();
         }
 
@@ -146,20 +163,25 @@ private:
                 return refuse(found.refused);
             }
             name_ = found.name;
+            refuse(reason::peer_not_found);  // The other end may come, and say otherwise, before enter() returns.
+            const auto is_stale = [](const core& holder) noexcept {
+                return !still_connected(holder.tcp.fd(), holder.name_);
+            };
             const reason answer = registry<core>::of_this_process().enter(
-                name_, *this, [this](core& other) noexcept { return pair_with(other); });
-            entered_ = answer != reason::sibling && answer != reason::no_resources;
-            refuse(answer);
+                name_, *this, is_stale, [this](core& other) noexcept { return pair_with(other); });
+            if (answer != reason::peer_not_found) {
+                refuse(answer);
+            }
         }
 
         /// Both of them are held fast by the registry meanwhile.
         [[nodiscard]] reason pair_with(core& other) noexcept {
-            if (other.joint_) {
-                return reason::sibling;  // It had a ring with another stream that held our end.
-            }
             if (!still_connected(other.tcp.fd(), other.name_)) {
                 return reason::peer_not_found;  // Its tuple is in use again, by this connection, which it is not part
                                                 // of.
+            }
+            if (other.joint_) {
+                return reason::sibling;  // It was paired with another holder of this end, who is gone.
             }
             joint_ = make_joint(how_.ring_capacity);
             if (!joint_) {
@@ -189,7 +211,6 @@ private:
         const bool patient_;
         const options how_;
         connection_name name_{};
-        bool entered_ = false;
         std::atomic<reason> why_{reason::none};
     };
 

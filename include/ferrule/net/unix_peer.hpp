@@ -55,7 +55,8 @@ namespace ferrule::inline v0::net {
         if (attribute.rta_type == UNIX_DIAG_PEER && attribute.rta_len == RTA_LENGTH(sizeof(std::uint32_t))) {
             std::uint32_t peer = 0;
             std::memcpy(&peer, answer + at + RTA_LENGTH(0), sizeof peer);
-            return peer;
+            // 0 is one that was closed, and is still being remembered.
+            return peer != 0 ? std::optional<std::uint64_t>{peer} : std::nullopt;
         }
         at += RTA_ALIGN(attribute.rta_len);
     }

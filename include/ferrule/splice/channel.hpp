@@ -106,18 +106,27 @@ public:
     /// Sends the FIN behind everything that was sent. A call of the sending thread.
     [[nodiscard]] result<void> finish_sending() noexcept {
         const in_call in{sending_};
+        // Also one that never sent has something to say before its FIN, or the FIN would look like its death.
         if (out_ || install_out()) {
             out_->finish();
             note_route();
         }
-        return tcp_->finish_sending();
+        const auto done = tcp_->finish_sending();
+        if (done) {
+            note_stop(stopped_sending_);
+        }
+        return done;
     }
 
-    /// Wants no more. What has arrived can still be received; then the stream has ended.
+    /// Wants no more. What has arrived can still be received; then the stream has ended. Any thread.
     [[nodiscard]] result<void> stop_receiving() noexcept {
         // Before TCP shows it: the sending half must not take it for the peer's death.
         deaf_.store(1, std::memory_order_release);
-        return tcp_->stop_receiving();
+        const auto done = tcp_->stop_receiving();
+        if (done) {
+            note_stop(stopped_receiving_);
+        }
+        return done;
     }
 
     /// Ends both directions: with RST if something that was sent to us is unread, as TCP would. Idempotent.
@@ -129,7 +138,13 @@ public:
         const in_call one{sending_};
         const in_call other{receiving_};
         const bool unread = in_ && in_->leaves_unread();
+        if (unread && !is_like_tcp()) {
+            in_->say_reset();
+        }
         tcp_->close(unread ? farewell::reset : farewell::orderly);
+        if (in_) {
+            in_->wake_sender();
+        }
         out_.reset();
         in_.reset();
     }
@@ -193,6 +208,34 @@ private:
         return which_ == side::first ? std::pair{first, second} : std::pair{second, first};
     }
 
+    /// A transport whose RST and whose SHUT_RD show at the other end what they show over TCP. One that may be something
+    /// else says so by a function of this name.
+    [[nodiscard]] bool is_like_tcp() const noexcept {
+        if constexpr (requires {
+                          { tcp_->is_like_tcp() } -> std::same_as<bool>;
+                      }) {
+            return tcp_->is_like_tcp();
+        } else {
+            return true;
+        }
+    }
+
+    using flag = typename platform::template atomic<std::uint32_t>;
+
+    /// The transport has shut down a direction. If it refuses from now on what the other side sends, as TCP does when
+    /// both directions are shut down and AF_UNIX when reading is, then let the other side ask it.
+    void note_stop(flag& direction) noexcept {
+        // Relaxed: of two threads that shut down a direction each, at least one sees both, because of the fence.
+        direction.store(1, std::memory_order_relaxed);
+        platform::full_fence();
+        const bool refuses = stopped_receiving_.load(std::memory_order_relaxed) != 0 &&
+                             (stopped_sending_.load(std::memory_order_relaxed) != 0 || !is_like_tcp());
+        if (refuses && is_offered()) {
+            // Relaxed, hint: nothing but this value is ever stored; heard with the next send.
+            words().first->endpoint.gone.store(1, std::memory_order_relaxed);
+        }
+    }
+
     /// As the plain socket would, with the same system calls.
     [[nodiscard, gnu::noinline]] result<std::size_t> send_unspliced(std::span<const std::byte> bytes,
                                                                     time_point deadline) noexcept {
@@ -252,12 +295,12 @@ private:
     Transport* tcp_;
     const behaviour how_;
     typename platform::template atomic<std::uint32_t> offered_{0};
-    typename platform::template atomic<std::uint32_t> deaf_{
-        0};  // Stored by whoever stops receiving; loaded by the sender.
     joint<Ring>* rings_ = nullptr;
     side which_ = side::first;
     bool closed_ = false;
-    typename platform::template atomic<std::uint32_t> deaf_{0};
+    flag deaf_{0};  // Stored by whoever stops receiving, before it does; loaded by the sender.
+    flag stopped_sending_{0};
+    flag stopped_receiving_{0};
 
     // The sending thread's, and the receiving thread's.
     alignas(cache_line) guard_state sending_;

@@ -40,6 +40,7 @@ public:
         : rx_{ring.template claim_consumer<cursor::cached, guard::none>()},
           ledger_{mine, theirs},
           mine_{&mine},
+          theirs_{&theirs},
           tcp_{&tcp},
           count_{&count},
           spinner_{waiter::spin<>{how.busy_poll}} {
@@ -61,8 +62,16 @@ public:
         // Relaxed, sole writer: WKs ↔ WKp, the barrier of the look is what counts: either we see the peer's last
         // publication, or it sees this and sends the rest by TCP.
         mine_->endpoint.gone.store(1, std::memory_order_relaxed);
-        rx_.nudge();
         return rx_.look_behind_barrier() != 0;
+    }
+
+    /// After the descriptor was closed, so that a sender that sleeps finds TCP as the close left it.
+    void wake_sender() noexcept { rx_.nudge(); }
+
+    /// Before a descriptor is closed that cannot be reset: what RST would say.
+    void say_reset() noexcept {
+        // Relaxed, sole writer: the peer reads it after the end of the stream, which comes through the kernel.
+        mine_->endpoint.reset.store(1, std::memory_order_relaxed);
     }
 
 private:
@@ -103,10 +112,11 @@ private:
                     if (!received && received.would_block()) {
                         break;
                     }
-                    if (received && *received != 0) {
+                    if (received.value_or(0) != 0) {
                         took_by_tcp(*received);
+                        return received;
                     }
-                    return received;
+                    return end_of_stream(received);
                 }
                 case inlet::ring:
                 case inlet::nothing:
@@ -134,6 +144,16 @@ private:
         rx_.nudge_if([this]() noexcept { return ledger_.sender_waits_for_it(); });
     }
 
+    /// The end, or the error, that TCP had; a reset that it cannot show is told once, before the end.
+    [[nodiscard]] result<std::size_t> end_of_stream(result<std::size_t> received) noexcept {
+        // Relaxed: see say_reset().
+        const bool was_reset = theirs_->endpoint.reset.load(std::memory_order_relaxed) != 0;
+        if (was_reset && !std::exchange(reset_was_told_, true) && received) {
+            return failed{ECONNRESET};
+        }
+        return received;
+    }
+
     /// True if TCP had something in the end.
     [[nodiscard]] bool sleep(time_point until) noexcept {
         if (!rx_.arm(1)) {
@@ -152,9 +172,11 @@ private:
     consumer<Ring, cursor::cached, guard::none> rx_;
     receiving<platform> ledger_;
     words* mine_;
+    const words* theirs_;
     Transport* tcp_;
     tallies* count_;
     bool by_ring_ = false;
+    bool reset_was_told_ = false;
     typename waiter::spin<>::template point<platform> spinner_;
 };
 

@@ -59,6 +59,7 @@ struct alignas(cache_line) endpoint_words {
 
     atomic<std::uint32_t> half_closed{0};  ///< It sends nothing more. Before its FIN.
     atomic<std::uint32_t> gone{0};         ///< It reads nothing more. Before its FIN or RST.
+    atomic<std::uint32_t> reset{0};        ///< It closed with something unread, over a transport that cannot show it.
     atomic<std::uint32_t> leaving{0};      ///< It wants both directions to go back to TCP for good.
 };
 

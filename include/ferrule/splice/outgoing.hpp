@@ -38,8 +38,6 @@ public:
     using tallies = outgoing_tallies<platform>;
     using flag = typename platform::template atomic<std::uint32_t>;
 
-    using flag = typename platform::template atomic<std::uint32_t>;
-
     /// `deaf` is not 0 once this endpoint itself has ended what it receives.
     outgoing(Ring& ring, words& mine, const words& theirs, Transport& tcp, const behaviour& how, tallies& count,
              const flag& deaf) noexcept
@@ -56,9 +54,14 @@ public:
     [[nodiscard]] result<std::size_t> send(std::span<const std::byte> bytes, time_point deadline) noexcept {
         std::size_t done = 0;
         if (ledger_.ring_is_next()) [[likely]] {
-            done = put(bytes);
-            if (done == bytes.size()) [[likely]] {
-                return done;
+            // A peer that is known to be gone reads no ring: TCP answers for it, as it would have without one.
+            if (ledger_.hear()) [[unlikely]] {
+                react();
+            } else {
+                done = put(bytes);
+                if (done == bytes.size()) [[likely]] {
+                    return done;
+                }
             }
         }
         return send_slowly(bytes, done, deadline);
@@ -102,12 +105,23 @@ private:
         // WKp ↔ WKs: after the publication, in the same look as for a sleeper.
         if (ledger_.hear()) [[unlikely]] {
             react();
+            if (done == bytes.size()) {
+                answer_for_the_ring();
+            }
         }
         return done;
     }
 
     [[nodiscard, gnu::noinline]] result<std::size_t> send_slowly(std::span<const std::byte> bytes, std::size_t done,
                                                                  time_point deadline) noexcept {
+        if (bytes.empty()) {
+            if (pending_error_ != 0) {
+                return failed{std::exchange(pending_error_, 0)};
+            }
+            const auto asked = tcp_->send(bytes, blocking::no);  // The connection may have ended.
+            flush_ahead();
+            return asked;
+        }
         attempt now{deadline};
         while (done != bytes.size()) {
             if (ledger_.hear()) {
@@ -164,11 +178,8 @@ private:
         return done;
     }
 
-    /// What was sent counts; the error is for the next call. Behind an error nothing goes by the ring any more.
+    /// What was sent counts; the error is for the next call.
     [[nodiscard]] result<std::size_t> stop(std::size_t done, int why) noexcept {
-        if (why != EAGAIN) {
-            ledger_.finish();
-        }
         if (done == 0) {
             return failed{why};
         }
@@ -242,9 +253,12 @@ private:
             ledger_.leave();
             tx_.nudge();
         }
-        if (ledger_.peer_is_gone() && tx_.writable_at_least() != tx_.capacity()) {
-            // What lies in the ring was accepted and will not be read. TCP would answer that with RST: draw one. Nobody
-            // reads the byte.
+    }
+
+    /// What lies in the ring was accepted, and a peer that is gone will not read it. TCP would answer that with RST:
+    /// draw one, if nothing else follows that does. Nobody reads the byte.
+    [[gnu::noinline]] void answer_for_the_ring() noexcept {
+        if (ledger_.peer_is_gone() && tx_.look_behind_barrier() != tx_.capacity()) {
             const std::byte anything{};
             const auto sent = tcp_->send({&anything, 1}, blocking::no);
             if (!sent && !sent.would_block()) {

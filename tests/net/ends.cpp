@@ -1,0 +1,141 @@
+// What ends a connection, and each of its directions, is told as the kernel tells it: every script here is run on
+// plain sockets and on streams, before and after their rings are open, and what the two programs see must be the same.
+#include <array>
+#include <csignal>
+#include <string_view>
+#include <thread>
+
+#include "../support/in_child.hpp"
+#include "../support/script.hpp"
+#include "../support/watchdog.hpp"
+
+using namespace ferrule;
+using namespace ferrule::test;
+
+namespace {
+
+void check_as_plain(std::string_view script, connection kind) {
+    const auto as_plain = run_script(script, kind, equipment::plain);
+    for (const auto with : {equipment::one, equipment::unopened, equipment::ring, equipment::tiny_ring}) {
+        CAPTURE(to_string(kind));
+        CAPTURE(to_string(with));
+        CHECK(run_script(script, kind, with) == as_plain);
+    }
+}
+
+void check_as_plain(std::string_view script) {
+    for (const auto kind : connections()) {
+        check_as_plain(script, kind);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("ends: bytes come before the end, and the end again and again") {
+    const watchdog watched{"bytes before the end"};
+    check_as_plain("a send 10; a close; b recv 4; b recv 6; b recv 1; b recv 1; b recv 1");
+    check_as_plain("a send 10; a shut_wr; b recv 100; b recv 1; b recv 1");
+    check_as_plain("a shut_wr; b recv 1; b recv 1; b try_recv 1");
+    check_as_plain("a close; b recv 1; b recv 1");
+    check_as_plain("a send 3; b send 3; b shut_wr; a shut_wr; a recv 4; b recv 4; a recv 1; b recv 1");
+}
+
+TEST_CASE("ends: one direction ends and the other goes on") {
+    const watchdog watched{"half-close"};
+    check_as_plain("a shut_wr; b recv 1; b send 5; a recv 5; b send 10; a recv 10; b close; a recv 1");
+    check_as_plain(
+        "b send 2; a send 10; a shut_wr; b send 5; a recv 7; b recv 100; b send 3; b shut_wr; a recv 9; a recv 1");
+    check_as_plain("a shut_wr; a send 1; a send 1; a send 0; b send 5; a recv 5");
+    check_as_plain("a shut_wr; a shut_wr; b recv 1; b shut_wr; a recv 1; a try_recv 1");
+}
+
+TEST_CASE("ends: who sends to a closed end is told so") {
+    const watchdog watched{"send to a closed end"};
+    check_as_plain("b close; a sees_fin; a send 1; a sees_end; a send 1; a send 1; a recv 1; a recv 1");
+    check_as_plain("b close; a recv 1; a send 10; a sees_end; a send 1; a recv 1");
+    check_as_plain("a send 5; b recv 5; b close; a sees_fin; a send 10; a sees_end; a send 10; a recv 1; a recv 1");
+    check_as_plain("b shut_wr; b close; a recv 1; a send 10; a sees_end; a send 1; a recv 1");
+    check_as_plain("b send 5; b close; a sees_fin; a send 1; a sees_end; a recv 5; a recv 1; a recv 1; a send 1");
+    check_as_plain("a shut_wr; b recv 1; b close; a recv 1; a recv 1; a send 1; a recv 1");
+}
+
+TEST_CASE("ends: closing with something unread is a reset") {
+    const watchdog watched{"reset"};
+    check_as_plain("a send 10; b close; a sees_end; a recv 1; a recv 1; a send 1; a send 1");
+    check_as_plain("a send 10; b close; a sees_end; a send 1; a send 1; a recv 1; a recv 1");
+    check_as_plain("a send 10; b recv 4; b close; a sees_end; a recv 1; a recv 1; a send 1");
+    check_as_plain("a send 10; b recv 8; b close; a sees_end; a recv 1; a recv 1; a send 1");
+    check_as_plain("b send 6; a send 10; b close; a sees_end; a recv 3; a recv 3; a recv 1; a recv 1; a send 1");
+    check_as_plain("b send 6; a send 10; b close; a sees_end; a recv 100; a recv 1");
+    check_as_plain("a send 10; a shut_wr; b close; a sees_end; a recv 1; a recv 1; a send 1");
+    check_as_plain("a send 10; b shut_wr; b close; a sees_end; a recv 1; a recv 1; a send 1; a send 1");
+    check_as_plain("a send 10; a close; b close");
+    check_as_plain("a send 10; b send 10; a close; b sees_end; b recv 20; b recv 1; b send 1");
+}
+
+TEST_CASE("ends: after shutting down reading, what has arrived can still be read") {
+    const watchdog watched{"SHUT_RD"};
+    check_as_plain("a send 5; b shut_rd; b recv 2; b recv 100; b recv 1; b try_recv 1");
+    check_as_plain("b shut_rd; b recv 1; b send 5; a recv 5; b send 5; b shut_wr; a recv 6; a recv 1");
+    check_as_plain("b shut_rd; b recv 1; b shut_rd; b recv 1");
+    check_as_plain("b shut_rd; a send 5; a send 5; b recv 10; a send 5; b recv 6");
+    check_as_plain("b shut_rd; b close; a sees_fin; a recv 1; a send 1; a sees_end; a send 1");
+}
+
+TEST_CASE("ends: shutting down both directions") {
+    const watchdog watched{"SHUT_RDWR"};
+    check_as_plain("b shut_rdwr; a recv 1; a send 3; b recv 4; b send 1; a recv 1");
+    check_as_plain("a send 3; b shut_rdwr; a recv 1; b recv 4; b recv 1; b send 1; b close; a recv 1; a send 1");
+    check_as_plain("b close; a sees_fin; a shut_wr; a recv 1; a shut_rd; a shut_rdwr");
+    check_as_plain("a send 5; b close; a sees_end; a shut_wr; a shut_rd; a shut_rdwr; a recv 1");
+}
+
+TEST_CASE("ends: nothing is sent and nothing received") {
+    check_as_plain("a send 0; b try_recv 1; a send 5; b recv 5; a send 0; a shut_wr; a send 0; b recv 1");
+    check_as_plain("b close; a sees_fin; a send 0; a send 1; a sees_end; a send 0; a recv 1");
+    check_as_plain("a send 5; b recv 0; b recv 5; a send 5; b try_recv 0; b recv 5");
+}
+
+TEST_CASE("ends: after one direction has ended, the other goes on by the ring") {
+    const watchdog watched{"half-close by the ring"};
+    for (const auto kind : connections()) {
+        CAPTURE(to_string(kind));
+        for (const bool has_sent : {false, true}) {
+            CAPTURE(has_sent);
+            auto pair = adopt(connect(kind));
+            open(pair.first, pair.second);
+            if (has_sent) {
+                open(pair.second, pair.first);
+            }
+            REQUIRE(pair.second.shutdown(SHUT_WR));
+            std::byte none{};
+            REQUIRE(pair.first.recv({&none, 1}).value_or(1) == 0);
+            keyed_sender there;
+            keyed_receiver here;
+            // More than a ring: the sender has to sleep, and sees the end of the other direction when it does.
+            constexpr std::size_t total = std::size_t{1} << 20U;
+            bool accepted = false;
+            std::thread sender{[&] { accepted = there.send_all(pair.first, total); }};
+            CHECK(here.receive_until(pair.second, total));
+            sender.join();
+            CHECK(accepted);
+            CHECK(pair.first.route() == splice::route::ring);
+            CHECK(pair.second.stats().received.bytes_by_ring == total);
+        }
+    }
+}
+
+TEST_CASE("ends: nobody is sent a signal") {
+    CHECK(in_child([] {
+              std::signal(SIGPIPE, SIG_DFL);
+              int failures = 0;
+              for (const auto kind : connections()) {
+                  for (const auto with : {equipment::one, equipment::unopened, equipment::ring, equipment::tiny_ring}) {
+                      const auto closed = run_script("a shut_wr; a send 1; a send 1", kind, with);
+                      const auto gone = run_script("b close; a sees_fin; a send 9; a sees_end; a send 9", kind, with);
+                      failures += closed.ends_with("a send: EPIPE") && gone.ends_with("a send: EPIPE") ? 0 : 1;
+                  }
+              }
+              return failures;
+          }) == "exit 0");
+}
