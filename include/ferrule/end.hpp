@@ -417,9 +417,9 @@ protected:
     [[no_unique_address]] typename Ring::geometry_type geometry_{};
     [[no_unique_address]] guard_state guard_{};
     status verdict_ = status::closed;  // `ok` until something final happened.
-    bool asked_too_much_ = false;
-    bool holds_wakes_ = false;
-    bool peer_is_gone_ = false;  // In another process, without having closed.
+    bool asked_too_much_ : 1 = false;
+    bool holds_wakes_ : 1 = false;
+    bool peer_is_gone_ : 1 = false;  // In another process, without having closed.
 
 private:
     using waiter_type = typename Ring::waiter_type;
