@@ -10,6 +10,7 @@
 
 #include <ferrule/detail/native.hpp>
 #include <ferrule/result.hpp>
+#include <ferrule/role.hpp>
 
 // clang-format 14 tears requirements apart.
 // clang-format off
@@ -38,6 +39,15 @@ template <class S>
 concept storage_policy = std::is_object_v<typename S::value_type> && geometry_value<typename S::geometry_type> && requires(S s) {
     { s.data() } noexcept -> std::same_as<typename S::value_type*>;
     { s.geometry() } noexcept -> std::same_as<typename S::geometry_type>;
+};
+
+/// Storage that another process maps too, control words included: each process has one end. Law: whatever that process
+/// writes, only payload and announcements change; peer_is_gone() is true for good once it cannot write any more, if there
+/// is a way to tell.
+template <class S>
+concept shared_storage = storage_policy<S> && S::is_shared && requires(const S s) {
+    { s.mine() } noexcept -> std::same_as<role>;
+    { s.peer_is_gone() } noexcept -> std::same_as<bool>;
 };
 
 /// What kind of pages memory turned out to be made of.
@@ -114,6 +124,10 @@ concept pollable_point = requires(P p) {
     { p.fd() } noexcept -> std::same_as<int>;
     { p.drain() } noexcept;
 };
+
+/// A waiter, or a barrier, that also works between two processes says `crosses_processes`.
+template <class W>
+concept process_shared = requires { requires W::crosses_processes; };
 
 /// How ends pass the time: a recipe, from which a ring makes its two wait points. Law: if `must_be_woken` is false,
 /// park() ends by itself; if `wakes_everybody` is false, one thread at a time may park.

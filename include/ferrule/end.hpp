@@ -19,6 +19,7 @@
 #include <ferrule/detail/claim.hpp>
 #include <ferrule/detail/failure.hpp>
 #include <ferrule/detail/sleepers.hpp>
+#include <ferrule/role.hpp>
 #include <ferrule/span_pair.hpp>
 #include <ferrule/status.hpp>
 
@@ -41,16 +42,17 @@ using barrier_of = typename barrier_state<Waiter, Platform>::type;
 
 /// The role of a producer: it may go a capacity ahead of its peer, and stops when nobody reads.
 struct producing {
+    static constexpr role which = role::producer;
     static constexpr const char* refused = "a producer that was refused, moved from or destroyed cannot be called";
     static constexpr bool outlives_peer = false;
     static constexpr std::uint64_t lead(std::uint64_t capacity) noexcept { return capacity; }
     template <class Ring>
     static auto& mine(Ring& ring) noexcept {
-        return ring.control_.producer;
+        return ring.announcement_of(which);
     }
     template <class Ring>
     static auto& theirs(Ring& ring) noexcept {
-        return ring.control_.consumer;
+        return ring.announcement_of(other(which));
     }
     template <class Ring>
     static auto& claim(Ring& ring) noexcept {
@@ -72,16 +74,17 @@ struct producing {
 
 /// The role of a consumer: it may go as far as its peer, and goes on with the rest after its peer has closed.
 struct consuming {
+    static constexpr role which = role::consumer;
     static constexpr const char* refused = "a consumer that was refused, moved from or destroyed cannot be called";
     static constexpr bool outlives_peer = true;
     static constexpr std::uint64_t lead(std::uint64_t /*capacity*/) noexcept { return 0; }
     template <class Ring>
     static auto& mine(Ring& ring) noexcept {
-        return ring.control_.consumer;
+        return ring.announcement_of(which);
     }
     template <class Ring>
     static auto& theirs(Ring& ring) noexcept {
-        return ring.control_.producer;
+        return ring.announcement_of(other(which));
     }
     template <class Ring>
     static auto& claim(Ring& ring) noexcept {
@@ -270,7 +273,7 @@ protected:
     /// Claims its end of `ring`, or stays false because somebody has it.
     explicit end(Ring& ring) noexcept {
         auto& claim = Role::claim(ring);
-        if (!claim.take()) {
+        if (!ring.may_claim(Role::which) || !claim.take()) {
             return;
         }
         ring_ = &ring;
@@ -332,6 +335,12 @@ protected:
         if (Cursor::publish_now(own_ - published_)) {
             publish_own();
         }
+    }
+
+    /// Gives back the memory of the next `n` slots, which are this end's.
+    void discard(std::size_t n) noexcept {
+        require_claimed();
+        ring_->storage_.discard(own_, n);
     }
 
     [[nodiscard]] value_type* slot() const noexcept { return slots_ + geometry_.offset(own_); }
@@ -408,8 +417,9 @@ protected:
     [[no_unique_address]] typename Ring::geometry_type geometry_{};
     [[no_unique_address]] guard_state guard_{};
     status verdict_ = status::closed;  // `ok` until something final happened.
-    bool asked_too_much_ = false;
-    bool holds_wakes_ = false;
+    bool asked_too_much_ : 1 = false;
+    bool holds_wakes_ : 1 = false;
+    bool peer_is_gone_ : 1 = false;  // In another process, without having closed.
 
 private:
     using waiter_type = typename Ring::waiter_type;
@@ -420,6 +430,9 @@ private:
         return false;
     }();
     static constexpr std::chrono::milliseconds a_moment{1};
+    static constexpr bool may_lose_peer = shared_storage<typename Ring::storage_type>;
+    /// A peer in another process may die without a word: a sleeper looks after it this often.
+    static constexpr std::chrono::milliseconds slice{50};
 
     /// Loads the peer's cursor, once, and checks it against what this end alone knows: it may not go back, and not
     /// beyond what this end has published plus one capacity. One unsigned comparison says both.
@@ -452,6 +465,11 @@ private:
     }
 
     [[nodiscard]] bool peer_closed() const noexcept {
+        if constexpr (may_lose_peer) {
+            if (peer_is_gone_) [[unlikely]] {
+                return true;
+            }
+        }
         // CLa ← CLr (close): whoever sees the flag finds the last cursor by looking once more.
         return theirs_->closed.load(std::memory_order_acquire) != 0;
     }
@@ -543,10 +561,16 @@ private:
                 // A peer that reads a little and then does something else would leave us waiting for half a ring:
                 // wait for the convenient amount for a moment, then for the exact one. Without a barrier, look often.
                 const bool exactly = hoped_for == want && fenced;
-                const time_point until = exactly ? deadline : std::min(deadline, platform::now() + a_moment);
+                time_point until = exactly ? deadline : std::min(deadline, platform::now() + a_moment);
+                if constexpr (may_lose_peer) {
+                    until = std::min(until, platform::now() + slice);
+                }
                 guard_.idle();
                 point.park(theirs_->wakes, seen, until);
                 guard_.resume();
+                if constexpr (may_lose_peer) {
+                    peer_is_gone_ = peer_is_gone_ || ring_->storage_.peer_is_gone();
+                }
             }
         }
         asleep_.remove(me);
@@ -644,6 +668,7 @@ private:
         verdict_ = std::exchange(other.verdict_, status::closed);
         asked_too_much_ = other.asked_too_much_;
         holds_wakes_ = other.holds_wakes_;
+        peer_is_gone_ = other.peer_is_gone_;
         held_from_ = other.held_from_;
         ring_ = std::exchange(other.ring_, nullptr);
     }

@@ -27,6 +27,8 @@ template <class T, std::size_t N>
 class inlined;
 template <class T>
 class mirrored;
+template <class T>
+class shared;
 }  // namespace storage
 
 namespace cursor {

@@ -7,6 +7,7 @@
 //   inline_ring<T, N, W> storage::inlined   waiter::never     no allocation, capacity known to the compiler, polled
 //   borrowed_ring<T, W>  storage::borrowed  default_waiter    memory of the caller's
 //   mirrored_ring<T, W>  storage::mirrored  default_waiter    every grant in one piece
+//   shared_ring<T, W>    storage::shared    shared_waiter     two processes that need not trust each other
 //
 // T is std::byte for a stream of bytes. Cursor and guard policies belong to the ends and are chosen when an end is
 // claimed: ring.claim_producer<cursor::direct, guard::none>().
@@ -30,6 +31,7 @@
 #include <ferrule/storage/heap.hpp>
 #include <ferrule/storage/inlined.hpp>
 #include <ferrule/storage/mirrored.hpp>
+#include <ferrule/storage/shared.hpp>
 #include <ferrule/waiter/eventfd.hpp>
 #include <ferrule/waiter/futex.hpp>
 #include <ferrule/waiter/never.hpp>
@@ -55,6 +57,12 @@ using borrowed_ring = basic_ring<storage::borrowed<T>, W>;
 
 template <class T = std::byte, class W = default_waiter>
 using mirrored_ring = basic_ring<storage::mirrored<T>, W>;
+
+/// How an end waits for one in another process.
+using shared_waiter = waiter::then<waiter::spin<>, waiter::futex<futex_scope::process_shared, barrier::symmetric>>;
+
+template <class T = std::byte, class W = shared_waiter>
+using shared_ring = basic_ring<storage::shared<T>, W>;
 
 /// For waits that end only when there is something to do.
 inline constexpr std::chrono::steady_clock::time_point no_deadline = std::chrono::steady_clock::time_point::max();

@@ -96,6 +96,14 @@ public:
         return this->look(this->capacity());
     }
 
+    /// Gives the memory of free slots back to the system, in whole pages, for a ring that will not be used for a while.
+    /// A system call or two; what is written next has to get pages again.
+    void trim() noexcept requires shared_storage<typename Ring::storage_type> {
+        const in_call in{this->guard_};
+        const std::uint64_t room = this->look(this->capacity());
+        this->discard(room);
+    }
+
     /// Waits until there is room for `min` elements, the consumer closes, or `deadline` has passed.
     /// Returns ok, closed, corrupt, timed_out; too_large, at once, if `min` is more than the capacity.
     [[nodiscard]] status wait_writable(std::size_t min, time_point deadline) noexcept {

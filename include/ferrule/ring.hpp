@@ -43,6 +43,47 @@ using point_of = typename point_type<Waiter, Platform>::type;
 
 }  // namespace detail
 
+namespace detail {
+
+/// The control block where both ends are in this process: part of the ring.
+template <class Storage, class Platform>
+class control_of {
+public:
+    explicit control_of(std::uint64_t start) noexcept : here_{start} {}
+
+    [[nodiscard]] announcement<Platform>& announcement_of(Storage& /*storage*/, role whose) noexcept {
+        return whose == role::producer ? here_.producer : here_.consumer;
+    }
+    [[nodiscard]] const announcement<Platform>& announcement_of(const Storage& /*storage*/, role whose) const noexcept {
+        return whose == role::producer ? here_.producer : here_.consumer;
+    }
+    [[nodiscard]] static bool may_claim(const Storage& /*storage*/, role /*which*/) noexcept { return true; }
+
+private:
+    control<Platform> here_;
+};
+
+/// The control block where they are not: part of the storage, as is the knowledge which end is this process's.
+template <shared_storage Storage, class Platform>
+class control_of<Storage, Platform> {
+public:
+    explicit control_of(std::uint64_t start) {
+        if (start != 0) {
+            invalid_argument("ferrule: a shared ring starts at 0");
+        }
+    }
+
+    [[nodiscard]] static announcement<Platform>& announcement_of(Storage& storage, role whose) noexcept {
+        return storage.template announcement_of<Platform>(whose);
+    }
+    [[nodiscard]] static const announcement<Platform>& announcement_of(const Storage& storage, role whose) noexcept {
+        return storage.template announcement_of<Platform>(whose);
+    }
+    [[nodiscard]] static bool may_claim(const Storage& storage, role which) noexcept { return storage.mine() == which; }
+};
+
+}  // namespace detail
+
 /// A lock-free single-producer single-consumer ring. Neither copyable nor movable: its ends point at it.
 /// Must outlive its ends; destroys the elements that nobody took.
 template <storage_policy Storage, waiter_policy Waiter, class Platform = detail::native>
@@ -51,6 +92,9 @@ class basic_ring {
 public:
     static_assert(element<typename Storage::value_type>,
                   "ferrule: an element must be movable and destructible without throwing");
+    static_assert(!shared_storage<Storage> || process_shared<Waiter>,
+                  "ferrule: two processes share this ring: wait by waiter::futex<futex_scope::process_shared, "
+                  "barrier::symmetric>, waiter::spin, both, or waiter::never");
 
     using value_type = typename Storage::value_type;
     using geometry_type = typename Storage::geometry_type;
@@ -95,6 +139,7 @@ public:
 
     /// For what there is to ask of it.
     [[nodiscard]] const Storage& storage() const noexcept { return storage_; }
+    [[nodiscard]] Storage& storage() noexcept requires shared_storage<Storage> { return storage_; }
 
     /// Takes the writing end. Returns an end that is false if another producer lives.
     template <cursor_policy C = cursor::cached, guard_policy<Platform> G = guard::checked>
@@ -112,8 +157,8 @@ public:
     /// being worked out. Between 0 and the capacity.
     [[nodiscard]] std::size_t size_guess() const noexcept {
         // Relaxed, statistics: the two loads need not fit together.
-        const std::uint64_t written = control_.producer.cursor.load(std::memory_order_relaxed);
-        const std::uint64_t read = control_.consumer.cursor.load(std::memory_order_relaxed);
+        const std::uint64_t written = announcement_of(role::producer).cursor.load(std::memory_order_relaxed);
+        const std::uint64_t read = announcement_of(role::consumer).cursor.load(std::memory_order_relaxed);
         const std::uint64_t distance = written - read;
         const bool overtaken = distance > ~std::uint64_t{0} / 2;
         return overtaken ? 0 : std::min<std::uint64_t>(distance, capacity());
@@ -143,7 +188,15 @@ private:
         }
     }
 
-    control<Platform> control_;
+    [[nodiscard]] announcement<Platform>& announcement_of(role whose) noexcept {
+        return control_.announcement_of(storage_, whose);
+    }
+    [[nodiscard]] const announcement<Platform>& announcement_of(role whose) const noexcept {
+        return control_.announcement_of(storage_, whose);
+    }
+    [[nodiscard]] bool may_claim(role which) const noexcept { return control_.may_claim(storage_, which); }
+
+    [[no_unique_address]] detail::control_of<Storage, Platform> control_;
     Storage storage_;
     // Private to the process: where the consumer waits for data, and the producer for space.
     [[no_unique_address]] point_type data_point_;

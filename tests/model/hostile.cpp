@@ -12,13 +12,15 @@ namespace ferrule::model {
 using hostile_ring = ring_of<std::byte, 2>;
 
 // The one way to a private member that the language offers to a stranger: explicit instantiations may name it.
-control<platform>& control_of(hostile_ring& ring) noexcept;
+announcement<platform>& announcement_in(hostile_ring& ring, role whose) noexcept;
 
-template <auto Member>
+template <announcement<platform>& (hostile_ring::*Member)(role) noexcept>
 struct way_in {
-    friend control<platform>& control_of(hostile_ring& ring) noexcept { return ring.*Member; }
+    friend announcement<platform>& announcement_in(hostile_ring& ring, role whose) noexcept {
+        return (ring.*Member)(whose);
+    }
 };
-template struct way_in<&hostile_ring::control_>;
+template struct way_in<&hostile_ring::announcement_of>;
 
 namespace {
 
@@ -56,7 +58,7 @@ struct hostile_writer : ring_with_a_stranger<Cursor> {
     static constexpr unsigned threads = 2;
     void run(unsigned me) {
         if (me == 0) {
-            this->attack(control_of(this->ring).producer, std::memory_order_relaxed);
+            this->attack(announcement_in(this->ring, role::producer), std::memory_order_relaxed);
             return;
         }
         std::array<std::byte, 2 * capacity> to{};
@@ -78,7 +80,7 @@ struct hostile_reader : ring_with_a_stranger<Cursor> {
     static constexpr unsigned threads = 2;
     void run(unsigned me) {
         if (me == 0) {
-            this->attack(control_of(this->ring).consumer, std::memory_order_relaxed);
+            this->attack(announcement_in(this->ring, role::consumer), std::memory_order_relaxed);
             return;
         }
         const std::array<std::byte, 2 * capacity> from{};

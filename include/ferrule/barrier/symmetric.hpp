@@ -4,6 +4,8 @@
 namespace ferrule::inline v0::barrier {
 
 struct symmetric {
+    static constexpr bool crosses_processes = true;
+
     template <class Platform>
     struct state {
         /// Between publishing and looking for a sleeper.

@@ -15,6 +15,7 @@ struct futex {
     static constexpr bool can_wait = true;
     static constexpr bool must_be_woken = true;
     static constexpr bool wakes_everybody = true;
+    static constexpr bool crosses_processes = Scope == futex_scope::process_shared && process_shared<Barrier>;
     using barrier = Barrier;
 
     template <class Platform>

@@ -5,6 +5,7 @@ namespace ferrule::inline v0::waiter {
 
 struct never {
     static constexpr bool can_wait = false;
+    static constexpr bool crosses_processes = true;
 };
 
 }  // namespace ferrule::inline v0::waiter

@@ -25,6 +25,7 @@ struct spin {
     static constexpr bool can_wait = true;
     static constexpr bool must_be_woken = false;
     static constexpr bool wakes_everybody = true;
+    static constexpr bool crosses_processes = true;
     using barrier = ferrule::barrier::symmetric;
 
     /// As a budget: what a sleep and a wake cost here, measured once per process.

@@ -13,6 +13,7 @@ struct then {
     static constexpr bool can_wait = true;
     static constexpr bool must_be_woken = Second::must_be_woken;
     static constexpr bool wakes_everybody = Second::wakes_everybody;
+    static constexpr bool crosses_processes = process_shared<First> && process_shared<Second>;
     using barrier = typename Second::barrier;
 
     [[no_unique_address]] First first{};

@@ -28,7 +28,7 @@ static_assert(!std::is_constructible_v<borrowed_ring<>, std::size_t>);
 namespace {
 
 template <class T>
-std::string refusal(std::span<std::byte> memory) {
+std::string what_it_said(std::span<std::byte> memory) {
     try {
         const storage::borrowed<T> made{memory};
     } catch (const std::invalid_argument& refused) {
@@ -42,13 +42,14 @@ std::string refusal(std::span<std::byte> memory) {
 TEST_CASE("borrowed: memory that is no power of two of elements is refused, and says why") {
     alignas(8) std::array<std::byte, 64> memory{};
     const std::span all{memory};
-    CHECK(refusal<std::uint64_t>(all) == "(accepted)");
-    CHECK(refusal<std::uint64_t>(all.first(24)) == "ferrule: capacity 3 is no power of two; the nearest are 2 and 4");
-    CHECK(refusal<std::uint64_t>(all.first(0)) == "ferrule: capacity 0 holds nothing; the smallest is 1");
-    CHECK(refusal<std::uint64_t>(all.first(20)) == "ferrule: 20 bytes are no whole number of elements of 8 bytes");
-    CHECK(refusal<std::uint64_t>(all.subspan(4, 8)) ==
+    CHECK(what_it_said<std::uint64_t>(all) == "(accepted)");
+    CHECK(what_it_said<std::uint64_t>(all.first(24)) ==
+          "ferrule: capacity 3 is no power of two; the nearest are 2 and 4");
+    CHECK(what_it_said<std::uint64_t>(all.first(0)) == "ferrule: capacity 0 holds nothing; the smallest is 1");
+    CHECK(what_it_said<std::uint64_t>(all.first(20)) == "ferrule: 20 bytes are no whole number of elements of 8 bytes");
+    CHECK(what_it_said<std::uint64_t>(all.subspan(4, 8)) ==
           "ferrule: borrowed memory is not aligned to the 8 bytes of its elements");
-    CHECK(refusal<std::byte>(all.subspan(3, 4)) == "(accepted)");
+    CHECK(what_it_said<std::byte>(all.subspan(3, 4)) == "(accepted)");
     std::array<std::uint64_t, 6> six{};
     CHECK_THROWS_WITH_AS(borrowed_ring<std::uint64_t>{six},
                          "ferrule: capacity 6 is no power of two; the nearest are 4 and 8", std::invalid_argument);

@@ -11,7 +11,7 @@ using namespace ferrule;
 
 namespace {
 
-std::string refusal(std::size_t capacity) {
+std::string what_it_said(std::size_t capacity) {
     try {
         const storage::heap<std::uint64_t> made{capacity};
     } catch (const std::invalid_argument& refused) {
@@ -23,15 +23,15 @@ std::string refusal(std::size_t capacity) {
 }  // namespace
 
 TEST_CASE("heap: a capacity that is no power of two is refused with its neighbours") {
-    CHECK(refusal(1000) == "ferrule: capacity 1000 is no power of two; the nearest are 512 and 1024");
-    CHECK(refusal(3) == "ferrule: capacity 3 is no power of two; the nearest are 2 and 4");
-    CHECK(refusal(0) == "ferrule: capacity 0 holds nothing; the smallest is 1");
-    CHECK(refusal(~std::size_t{0}) ==
+    CHECK(what_it_said(1000) == "ferrule: capacity 1000 is no power of two; the nearest are 512 and 1024");
+    CHECK(what_it_said(3) == "ferrule: capacity 3 is no power of two; the nearest are 2 and 4");
+    CHECK(what_it_said(0) == "ferrule: capacity 0 holds nothing; the smallest is 1");
+    CHECK(what_it_said(~std::size_t{0}) ==
           "ferrule: capacity 18446744073709551615 is no power of two; the nearest is 9223372036854775808");
 }
 
 TEST_CASE("heap: a capacity beyond the address space is refused, not wrapped") {
-    CHECK(refusal(std::size_t{1} << 62U) == "ferrule: capacity exceeds the address space");
+    CHECK(what_it_said(std::size_t{1} << 62U) == "ferrule: capacity exceeds the address space");
 }
 
 TEST_CASE("heap: slots are aligned to whole cache lines, and to the element if it asks for more") {
