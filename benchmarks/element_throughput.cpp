@@ -1,6 +1,7 @@
 // How many elements a second go from one thread to another, one at a time?
 //
 // `polled`: both ends look again and again, as Boost's must. `default`: they wait through the ring's own waiter.
+// `again`: the baseline once more, which shows how far apart two measurements of one thing are.
 #include "adapters/boost_queue.hpp"
 #include "adapters/ferrule_ring.hpp"
 #include "adapters/mutex_deque.hpp"
@@ -35,6 +36,7 @@ void add(const char* where, const char* contender, std::uint64_t bytes = batch) 
 template <class T>
 void add_all(const char* where) {
     add<T, boost_fixed_queue<T, ring_bytes / sizeof(T)>>(where, "boost/fixed");
+    add<T, boost_fixed_queue<T, ring_bytes / sizeof(T)>>(where, "boost/fixed again");
     add<T, default_ring<T>>(where, "ferrule/default");
     add<T, polled_ring<T>>(where, "ferrule/polled");
     add<T, polled_ring<T, cursor::cached, guard::none>>(where, "ferrule/polled/unguarded");

@@ -25,12 +25,13 @@ void transfer(benchmark::State& state, std::size_t capacity, std::uint64_t batch
     alignas(128) std::atomic<std::uint64_t> done{0};
     alignas(128) std::uint64_t wrong = 0;
     peer consumer{where.there, [&, traffic](auto) mutable {
-                      for (std::uint64_t position = 0;;) {
+                      for (std::uint64_t position = 0, end = batch;;) {
                           const received got = traffic.receive(*queue, position);
                           if (got.bytes != 0) {
                               wrong += got.right ? 0U : 1U;
                               position += got.bytes;
-                              if (position % batch == 0) {
+                              if (position == end) {
+                                  end += batch;
                                   done.store(position, std::memory_order_release);
                               }
                           } else if (!queue->await_data()) {

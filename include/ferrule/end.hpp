@@ -301,7 +301,7 @@ protected:
 
     /// How many elements this end may move: at least `want` if they are there, and never more than are there. The
     /// caller can do something with `least`.
-    [[nodiscard]] std::uint64_t available(std::uint64_t want, std::uint64_t least = 1) noexcept {
+    [[nodiscard, gnu::always_inline]] std::uint64_t available(std::uint64_t want, std::uint64_t least = 1) noexcept {
         const std::uint64_t remembered = limit_ - own_;
         if (Cursor::enough(remembered, want)) [[likely]] {
             return remembered;
@@ -311,7 +311,7 @@ protected:
 
     /// How many elements this end may move, by a fresh look at the peer's cursor. If they are fewer than `least`, the
     /// peer has been shown everything.
-    [[nodiscard]] std::uint64_t look(std::uint64_t least) noexcept {
+    [[nodiscard, gnu::noinline]] std::uint64_t look(std::uint64_t least) noexcept {
         if (verdict_ != status::ok) [[unlikely]] {
             require_claimed();
             return 0;
@@ -330,7 +330,7 @@ protected:
     }
 
     /// Counts `n` elements as moved.
-    void advance(std::uint64_t n) noexcept {
+    [[gnu::always_inline]] void advance(std::uint64_t n) noexcept {
         own_ += n;
         if (Cursor::publish_now(own_ - published_)) {
             publish_own();
@@ -370,7 +370,7 @@ protected:
     }
 
     /// Waits until `want` elements may be moved.
-    [[nodiscard]] status wait(std::uint64_t want, time_point deadline) noexcept {
+    [[nodiscard, gnu::noinline]] status wait(std::uint64_t want, time_point deadline) noexcept {
         static_assert(Ring::waiter_type::can_wait,
                       "ferrule: nothing can wait on a ring with waiter::never: give the ring another waiter, or poll");
         static_assert(Ring::waiter_type::wakes_everybody || !Guard::many_threads,
@@ -447,7 +447,7 @@ private:
         }
     }
 
-    void publish_own() noexcept {
+    [[gnu::always_inline]] void publish_own() noexcept {
         [[maybe_unused]] const std::uint64_t before = std::exchange(published_, own_);
         // DTr → DTa, SPr → SPa (refresh): after the elements were written, or read.
         mine_->cursor.store(own_, std::memory_order_release);
@@ -503,7 +503,7 @@ private:
     }
 
     /// Wakes the peer if the publication that began at `before` passed the position it sleeps for.
-    void wake_peer_if_due(std::uint64_t before) noexcept {
+    [[gnu::always_inline]] void wake_peer_if_due(std::uint64_t before) noexcept {
         // WKp ↔ WKs (sleep): without it both may miss the other's store, and the peer sleeps over what is there.
         barrier_.light();
         if (wake_at_of_peer() - before - 1 < published_ - before) [[unlikely]] {

@@ -11,12 +11,12 @@ class [[nodiscard]] call {
 public:
     /// No call: there is nothing to leave.
     call() noexcept = default;
-    explicit call(GuardState& state) noexcept : state_{&state}, token_{state.enter()} {}
+    [[gnu::always_inline]] explicit call(GuardState& state) noexcept : state_{&state}, token_{state.enter()} {}
     call(call&& other) noexcept : state_{std::exchange(other.state_, nullptr)}, token_{other.token_} {}
     call& operator=(call&&) = delete;
-    ~call() { end(); }
+    [[gnu::always_inline]] ~call() { end(); }
 
-    void end() noexcept {
+    [[gnu::always_inline]] void end() noexcept {
         if (state_ != nullptr) {
             std::exchange(state_, nullptr)->leave(token_);
         }

@@ -23,7 +23,7 @@ struct checked {
     public:
         using token = std::uintptr_t;
 
-        [[nodiscard]] token enter() noexcept {
+        [[nodiscard, gnu::always_inline]] token enter() noexcept {
             const token me = Platform::thread_id();
             // Relaxed throughout: a detector, not a lock. The order of the mark and the ownership is what matters.
             if (owner_.load(std::memory_order_relaxed) != me) [[unlikely]] {
@@ -42,7 +42,7 @@ struct checked {
             }
             return me;
         }
-        void leave(token me) noexcept {
+        [[gnu::always_inline]] void leave(token me) noexcept {
             if (inside_.load(std::memory_order_relaxed) != me) [[unlikely]] {
                 overlap();
             }
