@@ -129,6 +129,12 @@ concept pollable_point = requires(P p) {
 template <class W>
 concept process_shared = requires { requires W::crosses_processes; };
 
+/// A wait point that notices when nobody is left who could wake it. Law: true for good once a park() or a drain() saw it.
+template <class P>
+concept mortal_point = requires(const P p) {
+    { p.peer_is_gone() } noexcept -> std::same_as<bool>;
+};
+
 /// How ends pass the time: a recipe, from which a ring makes its two wait points. Law: if `must_be_woken` is false,
 /// park() ends by itself; if `wakes_everybody` is false, one thread at a time may park.
 template <class W, class Platform = detail::native>

@@ -562,15 +562,13 @@ private:
                 // wait for the convenient amount for a moment, then for the exact one. Without a barrier, look often.
                 const bool exactly = hoped_for == want && fenced;
                 time_point until = exactly ? deadline : std::min(deadline, platform::now() + a_moment);
-                if constexpr (may_lose_peer) {
+                if constexpr (may_lose_peer && !mortal_point<Point>) {
                     until = std::min(until, platform::now() + slice);
                 }
                 guard_.idle();
                 point.park(theirs_->wakes, seen, until);
                 guard_.resume();
-                if constexpr (may_lose_peer) {
-                    peer_is_gone_ = peer_is_gone_ || ring_->storage_.peer_is_gone();
-                }
+                note_death(point);
             }
         }
         asleep_.remove(me);
@@ -582,6 +580,18 @@ private:
             withdraw();
         }
         return outcome;
+    }
+
+    /// Behind a sleep: is there still somebody to wait for?
+    template <class Point>
+    void note_death(const Point& point) noexcept {
+        if constexpr (may_lose_peer) {
+            bool gone = ring_->storage_.peer_is_gone();
+            if constexpr (mortal_point<Point>) {
+                gone = gone || point.peer_is_gone();
+            }
+            peer_is_gone_ = peer_is_gone_ || gone;
+        }
     }
 
     /// Wakes threads of ours that sleep in this end. Again and again, because one that has let go of the guard in order
@@ -632,7 +642,9 @@ private:
     void announce_to_event_loop(positions at) noexcept {
         publish_pending();
         wake_for_what_was_held();
-        Role::my_point(*ring_).drain();
+        auto& point = Role::my_point(*ring_);
+        point.drain();
+        note_death(point);
         announce(at);
         // WKs ↔ WKp (wake_peer_if_due, wake_peer_if_asleep): without it both may miss the other's store.
         (void)barrier_.heavy();

@@ -61,6 +61,7 @@ struct futex;
 template <class Barrier = barrier::asymmetric>
 struct basic_eventfd;
 using eventfd = basic_eventfd<>;
+struct doorbell;
 template <class First, class Second>
 struct then;
 }  // namespace waiter

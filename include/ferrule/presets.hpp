@@ -32,6 +32,7 @@
 #include <ferrule/storage/inlined.hpp>
 #include <ferrule/storage/mirrored.hpp>
 #include <ferrule/storage/shared.hpp>
+#include <ferrule/waiter/doorbell.hpp>
 #include <ferrule/waiter/eventfd.hpp>
 #include <ferrule/waiter/futex.hpp>
 #include <ferrule/waiter/never.hpp>

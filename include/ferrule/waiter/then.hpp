@@ -41,6 +41,10 @@ struct then {
             return second_.fd();
         }
         void drain() noexcept requires pollable_point<typename Second::template point<Platform>> { second_.drain(); }
+        [[nodiscard]] bool peer_is_gone() const noexcept requires
+            mortal_point<typename Second::template point<Platform>> {
+            return second_.peer_is_gone();
+        }
 
     private:
         [[no_unique_address]] typename First::template point<Platform> first_;
