@@ -105,7 +105,7 @@ public:
     /// Sends the FIN behind everything that was sent. A call of the sending thread.
     [[nodiscard]] result<void> finish_sending() noexcept {
         const in_call in{sending_};
-        if (out_) {
+        if (out_ || install_out()) {
             out_->finish();
             note_route();
         }
