@@ -489,6 +489,18 @@ TEST_CASE("channel: a spill that finds TCP full waits for either, and goes by wh
     CHECK(c.all_arrived());
 }
 
+TEST_CASE("channel: a writer that has nothing but TCP is woken when there is room in it") {
+    conversation c{16, deterministic(), {.send = 8, .receive = 8}};
+    c.a.offer(c.rings, splice::side::first);
+    const auto begun = scripted::time;
+    c.meanwhile = [&] { return c.at_b.receive(4) != 0; };  // b has no ring, and never will.
+    CHECK(c.from_a.send(100, no_deadline) == 100);
+    CHECK(c.from_a.send(50, after(1s)) == 50);
+    CHECK(scripted::time == begun);
+    CHECK(c.a.counts().sent.bytes_by_tcp == 150);
+    CHECK(c.all_arrived());
+}
+
 TEST_CASE("channel: two that both write before they read get as far as plain TCP would let them") {
     for (const auto how : {overflow::on_full(), overflow::on_stall(20ms)}) {
         conversation c{16, deterministic(how), {.send = 128, .receive = 128}};
@@ -736,6 +748,20 @@ TEST_CASE("channel: a writer asleep learns that the connection is no more, once,
         CHECK(c.from_a.send(1, no_deadline) == 0);
         CHECK(c.from_a.error == EPIPE);
     }
+}
+
+TEST_CASE("channel: so does one whose peer had sent its last") {
+    conversation c{16, deterministic(overflow::never())};
+    REQUIRE(c.opened_both_ways());
+    CHECK(static_cast<bool>(c.b.finish_sending()));
+    bool once = false;
+    c.meanwhile = [&] { return c.wire.cut(ETIMEDOUT), !std::exchange(once, true); };
+    CHECK(c.from_a.send(100, after(1h)) == 16);
+    CHECK(c.from_a.send(1, no_deadline) == 0);
+    CHECK(c.from_a.error == ETIMEDOUT);
+    CHECK(c.from_a.send(1, no_deadline) == 0);
+    CHECK(c.from_a.error == EPIPE);
+    CHECK(c.from_a.errors == 2);
 }
 
 TEST_CASE("channel: an error that came after some bytes is told by the next call, whether or not there is room") {
