@@ -1,4 +1,4 @@
-// What a ring allocates: once, its slots, and nothing on the way.
+// What a ring allocates: once, its slots, and nothing on the way; and what a splice does: nothing at all.
 #include <malloc.h>
 #include <unistd.h>
 
@@ -9,6 +9,8 @@
 
 #include <doctest/doctest.h>
 #include <ferrule/ferrule.hpp>
+
+#include "../support/spliced_pair.hpp"
 
 namespace {
 
@@ -114,4 +116,39 @@ TEST_CASE("memory: using a ring allocates nothing") {
         tx.close();
     }
     CHECK(used.calls == before.calls);
+}
+
+TEST_CASE("memory: a splice that opens, uses its ring, spills, comes back and ends allocates nothing") {
+    using namespace std::chrono_literals;
+    using pair = test::spliced_pair<detail::native>;
+    const heap_use none = used;
+    pair ends{16, {.overflow = splice::overflow::on_full(), .busy_poll = 1us}};
+    CHECK(used.calls != none.calls);
+    test::talker from_a{&ends.a};
+    test::talker from_b{&ends.b};
+    test::listener at_a{&ends.a};
+    test::listener at_b{&ends.b};
+    const auto soon = [] { return std::chrono::steady_clock::now() + 1ms; };
+
+    const heap_use before = used;
+    bool as_meant = from_a.send(5) == 5 && at_b.drain() == 5 && at_b.receive(1, soon()) == 0;
+    ends.offer();
+    as_meant = as_meant && open_ring(from_a, at_b) && open_ring(from_b, at_a);
+    for (int i = 0; i != 100; ++i) {
+        as_meant = as_meant && from_a.send(40, soon()) == 40 && from_b.send(10) == 10;
+        as_meant = as_meant && at_b.drain(7) == 40 && at_a.drain(7) == 10;
+        as_meant = as_meant && at_b.receive(1, std::chrono::steady_clock::now() + 10us) == 0;
+    }
+    as_meant = as_meant && ends.a.finish_sending() && at_b.receive() == 0 && at_b.ended;
+    as_meant = as_meant && from_b.send(10) == 10 && at_a.drain() == 10;
+    const auto counts = ends.a.counts();
+    ends.a.close();
+    as_meant = as_meant && from_b.send(10) == 10 && from_b.send(10) == 0 && from_b.error == EPIPE;
+    ends.b.close();
+    CHECK(used.calls == before.calls);
+
+    CHECK(as_meant);
+    CHECK(counts.sent.spills == 100);
+    CHECK(counts.sent.returns == 99);
+    CHECK(ends.b.counts().received.sleeps >= 100);
 }

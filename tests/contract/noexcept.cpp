@@ -1,7 +1,10 @@
 // The data path never throws: pinned in both directions, so that a lost noexcept and a too broad one are both seen.
 #include <ferrule/ferrule.hpp>
+#include <ferrule/splice/channel.hpp>
 
 #include <doctest/doctest.h>
+
+#include "../support/fake_stream.hpp"
 
 using namespace ferrule;
 
@@ -75,7 +78,76 @@ constexpr bool copies_noexcept = requires(Producer& tx, const T& value) {
     noexcept;
 };
 
+template <class Channel, class Joint>
+constexpr bool splice_is_noexcept = requires(Channel& c, const Channel& seen, Joint& rings, std::span<std::byte> some,
+                                             test::fake_stream& tcp, const splice::behaviour& how) {
+    {
+        Channel { tcp, how }
+    }
+    noexcept;
+    { c.offer(rings, splice::side::first) }
+    noexcept;
+    { c.send(some, no_deadline) }
+    noexcept;
+    { c.receive(some, no_deadline) }
+    noexcept;
+    { c.finish_sending() }
+    noexcept;
+    { c.stop_receiving() }
+    noexcept;
+    { c.close() }
+    noexcept;
+    { seen.sends_by() }
+    noexcept;
+    { seen.counts() }
+    noexcept;
+};
+
+template <class Result>
+constexpr bool result_is_noexcept = requires(Result& r, const Result& c) {
+    {
+        Result {
+            failed { 1 }
+        }
+    }
+    noexcept;
+    { *r }
+    noexcept;
+    { *c }
+    noexcept;
+    { c.error() }
+    noexcept;
+    { c.would_block() }
+    noexcept;
+    { c.value_or(0) }
+    noexcept;
+};
+
+template <class P>
+constexpr bool event_path_is_noexcept = requires(P& end, waiter::spin<>::point<detail::native>& point,
+                                                 bool (&cares)()) {
+    { end.poll_fd() }
+    noexcept;
+    { end.arm(1) }
+    noexcept;
+    { end.arm(1, 2) }
+    noexcept;
+    { end.arm_for_nudge() }
+    noexcept;
+    { end.disarm() }
+    noexcept;
+    { end.nudge() }
+    noexcept;
+    { end.nudge_if(cares) }
+    noexcept;
+    { end.look_behind_barrier() }
+    noexcept;
+    { end.poll(point, 1, no_deadline) }
+    noexcept;
+};
+
 using bytes = heap_ring<>;
+using pollable = heap_ring<std::byte, waiter::eventfd>;
 using fussy = heap_ring<throws_on_copy>;
 
 static_assert(element_path_is_noexcept<bytes> && raw_path_is_noexcept<bytes>);
@@ -85,6 +157,10 @@ static_assert(!copies_noexcept<fussy::producer_type, throws_on_copy>);
 static_assert(emplaces_noexcept<fussy::producer_type>);
 static_assert(!emplaces_noexcept<fussy::producer_type, int>);
 static_assert(!noexcept(bytes{8}));
+static_assert(event_path_is_noexcept<pollable::producer_type> && event_path_is_noexcept<pollable::consumer_type>);
+static_assert(splice_is_noexcept<splice::channel<pollable, test::fake_stream>, splice::joint<pollable>>);
+static_assert(!noexcept(splice::joint<pollable>{8}));
+static_assert(result_is_noexcept<result<std::size_t>>);
 
 }  // namespace
 

@@ -1,5 +1,6 @@
 // What things weigh. A change here is a decision, not an accident.
 #include <ferrule/ferrule.hpp>
+#include <ferrule/splice/channel.hpp>
 
 #include <mutex>
 
@@ -29,6 +30,11 @@ static_assert(sizeof(mirrored_ring<>::producer_type) == 128 && sizeof(mirrored_r
 static_assert(sizeof(borrowed_ring<>) == sizeof(bytes));
 static_assert(sizeof(huge_ring<>::producer_type) == 128 && sizeof(huge_ring<>::consumer_type) == 128);
 static_assert(sizeof(inline_ring<std::byte, 128>) == 512 + 128 + 128);
+
+// What each side of a splice says: as sender, as receiver, as endpoint.
+static_assert(sizeof(splice::side_words<detail::native>) == 3 * 128);
+static_assert(sizeof(splice::joint<heap_ring<std::byte, waiter::eventfd>>) == 2 * (512 + 128) + 2 * 3 * 128);
+static_assert(sizeof(result<std::size_t>) == 16 && sizeof(result<void>) == 4);
 
 }  // namespace
 

@@ -221,7 +221,7 @@ private:
         bool fin_arrived = false;
     };
 
-    struct endpoint {
+    struct party {
         int error = 0;  // Told once.
         bool deaf = false;
         bool dead = false;  // There is no connection any more.
@@ -232,7 +232,7 @@ private:
     };
 
     /// Somebody who sleeps: the receiving or the sending thread of an endpoint.
-    struct bell {
+    struct sleeper {
         int fd = -1;
         bool wanted = false;
     };
@@ -301,7 +301,7 @@ private:
 
     /// An endpoint learns that there is no connection any more.
     void die(std::size_t who, int why) noexcept {
-        endpoint& it = endpoints_[who];
+        party& it = endpoints_[who];
         if (!it.dead && !it.closed) {
             it.error = why;
             it.dead = true;
@@ -322,7 +322,7 @@ private:
     }
 
     void end(std::size_t me, farewell how) noexcept {
-        endpoint& it = endpoints_[me];
+        party& it = endpoints_[me];
         if (it.closed) {
             return;
         }
@@ -342,14 +342,14 @@ private:
 
     [[nodiscard]] bool is_readable(std::size_t me) const noexcept {
         const flow& in = flows_[1 - me];
-        const endpoint& it = endpoints_[me];
+        const party& it = endpoints_[me];
         return in.arrived.size() != 0 || in.fin_arrived || it.deaf || it.dead;
     }
 
     [[nodiscard]] transport_events look(std::size_t me, transport_events watched) const noexcept {
         const flow& in = flows_[1 - me];
         const flow& out = flows_[me];
-        const endpoint& it = endpoints_[me];
+        const party& it = endpoints_[me];
         const bool gone = it.dead || (out.fin_sent && (in.fin_arrived || it.deaf));
         return {.readable = (watched.readable && is_readable(me)) || gone,
                 .writable = (watched.writable && (out.room() != 0 || out.fin_sent)) || gone,
@@ -364,7 +364,7 @@ private:
 
     [[nodiscard]] transport_events sleep(std::size_t me, int doorbell, transport_events watched,
                                          time_point deadline) noexcept {
-        bell& mine = bells_[2 * me + (watched.readable ? 0 : 1)];
+        sleeper& mine = bells_[2 * me + (watched.readable ? 0 : 1)];
         for (bool once_more = true;;) {
             {
                 const std::lock_guard lock{mutex_};
@@ -409,8 +409,8 @@ private:
     mutable std::mutex mutex_;
     const delivery how_;
     std::array<flow, 2> flows_;
-    std::array<endpoint, 2> endpoints_{};
-    std::array<bell, 4> bells_{};
+    std::array<party, 2> endpoints_{};
+    std::array<sleeper, 4> bells_{};
 };
 
 inline result<std::size_t> fake_stream::send(std::span<const std::byte> bytes, blocking may_block) noexcept {

@@ -101,7 +101,7 @@ struct listener {
             return 0;
         }
         ended = ended || (*got == 0 && n != 0);
-        wrong += is_pattern(std::span{bytes}.first(*got), received) ? 0 : 1;
+        wrong += is_pattern(std::span{bytes}.first(*got), received) ? 0U : 1U;
         received += *got;
         return *got;
     }

@@ -1,9 +1,13 @@
 #include <ferrule/splice/channel.hpp>
 // The header under test comes first: it must stand alone.
+#include <poll.h>
+
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <memory>
 #include <thread>
+#include <utility>
 
 #include <doctest/doctest.h>
 #include <ferrule/ferrule.hpp>
@@ -145,14 +149,14 @@ TEST_CASE("channel: without rings an error met after some bytes is told by the n
 }
 
 TEST_CASE("channel: a direction opens in mid-life, with whatever is under way in TCP") {
-    for (const std::size_t unread : {0, 1, 7, 30}) {
+    for (const std::size_t unread : {0U, 1U, 7U, 30U}) {
         CAPTURE(unread);
         conversation c{16};
         CHECK(c.from_a.send(20 + unread) == 20 + unread);
         CHECK(c.at_b.receive(20) == 20);
         c.offer();
         CHECK(c.a.sends_by() == route::tcp);
-        c.meanwhile = [&] { return c.at_b.drain() != 0; };
+        c.meanwhile = [&] { return c.at_b.receive(3) != 0; };
         c.at_b.receive(1);
         while (c.from_a.sent != 200) {
             (void)c.from_a.send(10 - c.from_a.sent % 10, no_deadline);
@@ -485,6 +489,18 @@ TEST_CASE("channel: a spill that finds TCP full waits for either, and goes by wh
     CHECK(c.all_arrived());
 }
 
+TEST_CASE("channel: a writer that has nothing but TCP is woken when there is room in it") {
+    conversation c{16, deterministic(), {.send = 8, .receive = 8}};
+    c.a.offer(c.rings, splice::side::first);
+    const auto begun = scripted::time;
+    c.meanwhile = [&] { return c.at_b.receive(4) != 0; };  // b has no ring, and never will.
+    CHECK(c.from_a.send(100, no_deadline) == 100);
+    CHECK(c.from_a.send(50, after(1s)) == 50);
+    CHECK(scripted::time == begun);
+    CHECK(c.a.counts().sent.bytes_by_tcp == 150);
+    CHECK(c.all_arrived());
+}
+
 TEST_CASE("channel: two that both write before they read get as far as plain TCP would let them") {
     for (const auto how : {overflow::on_full(), overflow::on_stall(20ms)}) {
         conversation c{16, deterministic(how), {.send = 128, .receive = 128}};
@@ -568,6 +584,22 @@ TEST_CASE("channel: a reader asleep is woken by the ring, by TCP, and by the end
     CHECK(c.at_b.wrong == 0);
 }
 
+TEST_CASE("channel: a writer that waits for the answer to its flush is woken by it") {
+    conversation c{16};
+    c.offer();
+    c.at_b.drain();
+    bool answered = false;
+    c.meanwhile = [&] {
+        c.at_b.drain();
+        return !std::exchange(answered, true);
+    };
+    const auto begun = scripted::time;
+    CHECK(c.from_a.send(4, no_deadline) == 4);
+    CHECK(scripted::time == begun);
+    CHECK(c.a.sends_by() == route::ring);
+    CHECK(c.all_arrived());
+}
+
 TEST_CASE("channel: a reader asleep answers a flush") {
     conversation c{16};
     c.offer();
@@ -596,7 +628,7 @@ TEST_CASE("channel: nothing is nothing, whichever way") {
 
 TEST_CASE("channel: the end comes after every byte, wherever they are, and comes again") {
     for (std::size_t n = 0; n != 40; ++n) {
-        for (const std::size_t read_first : {0, 5, 30}) {
+        for (const std::size_t read_first : {0U, 5U, 30U}) {
             CAPTURE(n);
             conversation c{16, deterministic(overflow::on_full())};
             REQUIRE(c.opened());
@@ -642,6 +674,19 @@ TEST_CASE("channel: each direction is ended for itself") {
     }
 }
 
+TEST_CASE("channel: a half-close by who never sent is not taken for a death") {
+    conversation c{16, deterministic(overflow::never())};
+    REQUIRE(c.opened());
+    REQUIRE(c.b.sends_by() == route::tcp);
+    CHECK(static_cast<bool>(c.b.finish_sending()));
+    CHECK(c.at_a.receive(1, no_deadline) == 0);
+    CHECK(c.at_a.ended);
+    c.meanwhile = [&] { return c.at_b.receive(4) != 0; };
+    CHECK(c.from_a.send(40, no_deadline) == 40);
+    CHECK(c.a.sends_by() == route::ring);
+    CHECK(c.all_arrived());
+}
+
 TEST_CASE("channel: a writer asleep that the reader's half-close reaches goes on sleeping, and by the ring") {
     conversation c{16, deterministic(overflow::never())};
     REQUIRE(c.opened_both_ways());
@@ -674,7 +719,7 @@ TEST_CASE("channel: having stopped to receive is not taken for the peer's death"
 }
 
 TEST_CASE("channel: an error comes after every byte, and once") {
-    for (const std::size_t n : {0, 7, 16, 30}) {
+    for (const std::size_t n : {0U, 7U, 16U, 30U}) {
         CAPTURE(n);
         conversation c{16, deterministic(overflow::on_full())};
         REQUIRE(c.opened());
@@ -703,6 +748,20 @@ TEST_CASE("channel: a writer asleep learns that the connection is no more, once,
         CHECK(c.from_a.send(1, no_deadline) == 0);
         CHECK(c.from_a.error == EPIPE);
     }
+}
+
+TEST_CASE("channel: so does one whose peer had sent its last") {
+    conversation c{16, deterministic(overflow::never())};
+    REQUIRE(c.opened_both_ways());
+    CHECK(static_cast<bool>(c.b.finish_sending()));
+    bool once = false;
+    c.meanwhile = [&] { return c.wire.cut(ETIMEDOUT), !std::exchange(once, true); };
+    CHECK(c.from_a.send(100, after(1h)) == 16);
+    CHECK(c.from_a.send(1, no_deadline) == 0);
+    CHECK(c.from_a.error == ETIMEDOUT);
+    CHECK(c.from_a.send(1, no_deadline) == 0);
+    CHECK(c.from_a.error == EPIPE);
+    CHECK(c.from_a.errors == 2);
 }
 
 TEST_CASE("channel: an error that came after some bytes is told by the next call, whether or not there is room") {
@@ -842,6 +901,217 @@ TEST_CASE("channel: a writer asleep leaves when it is nudged") {
     CHECK(c.from_a.send(40, no_deadline) == 40);
     CHECK(c.a.sends_by() == route::tcp);
     CHECK(c.all_arrived());
+}
+
+// What one endpoint stores just before any access of the other's is tried at every access there is. The test plays that
+// endpoint by hand: it says its words, and nudges.
+
+namespace {
+
+struct reader_by_hand {
+    explicit reader_by_hand(conversation& with) : c{with} {
+        c.offer();
+        says.receives.ready.store(1, std::memory_order_relaxed);
+    }
+    void answer() {
+        says.receives.drained.store(c.rings.of_first.sends.epoch.peek(), std::memory_order_release);
+        rx.nudge();
+    }
+    void open() {
+        CHECK(c.from_a.send(1) == 1);
+        answer();
+        take_from_tcp();
+        CHECK(c.from_a.send(1) == 1);
+        REQUIRE(c.a.sends_by() == route::ring);
+    }
+    void take_from_tcp() {
+        std::array<std::byte, 64> bytes{};
+        taken += c.wire.second.receive(bytes, blocking::no).value_or(0);
+        says.receives.tcp_taken.store(taken, std::memory_order_relaxed);
+        rx.nudge_if([&] { return c.rings.of_first.sends.settles_at.peek() == taken; });
+    }
+
+    conversation& c;
+    splice::side_words<scripted>& says = c.rings.of_second;
+    consumer<pair::ring, cursor::cached, guard::none> rx =
+        c.rings.from_first.claim_consumer<cursor::cached, guard::none>();
+    std::uint64_t taken = 0;
+};
+
+struct writer_by_hand {
+    explicit writer_by_hand(conversation& with) : c{with} { c.offer(); }
+    void flush() {
+        says.sends.epoch.store(says.sends.epoch.peek() + 1, std::memory_order_release);
+        tx.nudge();
+    }
+
+    conversation& c;
+    splice::side_words<scripted>& says = c.rings.of_first;
+    producer<pair::ring, cursor::cached, guard::none> tx =
+        c.rings.from_first.claim_producer<cursor::cached, guard::none>();
+};
+
+[[nodiscard]] bool rang(int doorbell) {
+    ::pollfd entry{doorbell, POLLIN, 0};
+    return ::poll(&entry, 1, 0) == 1;
+}
+
+/// Lets `happen` come before each access of `call` in turn, if `may` it, and counts how often it came. After it, and
+/// unless woken, nobody may have slept.
+template <class Prepare, class May, class Happen, class Call, class Check>
+std::size_t at_every_access(overflow how, Prepare prepare, May may, Happen happen, Call call, Check check) {
+    for (std::size_t cut = 0;; ++cut) {
+        CAPTURE(cut);
+        conversation c{16, deterministic(how)};
+        auto other = prepare(c);
+        bool happened = false;
+        bool slept_over_it = false;
+        c.meanwhile = [&] {
+            slept_over_it = slept_over_it || happened;
+            return false;
+        };
+        const auto step_in = [&](const shared_access& a, std::uint64_t value) {
+            if (a.index >= cut && !happened && may(*other)) {
+                happened = true;
+                happen(*other);
+            }
+            return value;
+        };
+        scripted::with(step_in, [&] { call(c); });
+        if (!happened) {
+            return cut;
+        }
+        CHECK_FALSE(slept_over_it);
+        check(*other);
+    }
+}
+
+[[nodiscard]] auto plays_reader(conversation& c) { return std::make_unique<reader_by_hand>(c); }
+[[nodiscard]] auto plays_reader_of_full_ring(conversation& c) {
+    auto reader = plays_reader(c);
+    reader->open();
+    (void)c.from_a.send(16);
+    return reader;
+}
+constexpr auto always = [](const reader_by_hand&) { return true; };
+constexpr auto nothing_more = [](const reader_by_hand&) {};
+
+}  // namespace
+
+TEST_CASE("channel: wherever the answer to a flush comes, its writer does not sleep over it") {
+    const std::size_t points = at_every_access(
+        overflow::never(), plays_reader,
+        [](const reader_by_hand& r) { return r.c.rings.of_first.sends.epoch.peek() != 0; },
+        [](reader_by_hand& r) { r.answer(); }, [](conversation& c) { CHECK(c.from_a.send(4, no_deadline) == 4); },
+        nothing_more);
+    CHECK(points > 20);
+}
+
+TEST_CASE("channel: wherever it is taken what was spilled, its writer does not sleep over it") {
+    const auto spilled = [](conversation& c) {
+        auto reader = plays_reader(c);
+        reader->open();
+        CHECK(c.from_a.send(20) == 20);
+        std::array<std::byte, 64> bytes{};
+        (void)reader->rx.try_read(bytes);
+        return reader;
+    };
+    const std::size_t points = at_every_access(
+        overflow::on_stall(), spilled, always, [](reader_by_hand& r) { r.take_from_tcp(); },
+        [](conversation& c) { CHECK(c.from_a.send(4, no_deadline) == 4); }, nothing_more);
+    CHECK(points > 20);
+}
+
+TEST_CASE("channel: wherever its peer is gone, a writer does not sleep over it, and makes TCP say so") {
+    const std::size_t points = at_every_access(
+        overflow::never(), plays_reader_of_full_ring, always,
+        [](reader_by_hand& r) {
+            r.says.endpoint.gone.store(1, std::memory_order_relaxed);
+            r.rx.nudge();
+        },
+        [](conversation& c) { (void)c.from_a.send(4, after(1h)); },
+        [](reader_by_hand& r) {
+            (void)r.c.from_a.send(1);  // If it came behind the last look of that call.
+            CHECK(r.c.wire.second.readable());
+        });
+    CHECK(points > 20);
+}
+
+TEST_CASE("channel: wherever its peer wants to leave, a writer does not sleep over it") {
+    const std::size_t points = at_every_access(
+        overflow::never(), plays_reader_of_full_ring, always,
+        [](reader_by_hand& r) {
+            r.says.endpoint.leaving.store(1, std::memory_order_relaxed);
+            r.rx.nudge();
+        },
+        [](conversation& c) { (void)c.from_a.send(4, after(1h)); }, nothing_more);
+    CHECK(points > 20);
+}
+
+TEST_CASE("channel: wherever a flush comes, a reader does not sleep over it") {
+    const std::size_t points = at_every_access(
+        overflow::never(), [](conversation& c) { return std::make_unique<writer_by_hand>(c); },
+        [](const writer_by_hand&) { return true; },
+        [](writer_by_hand& w) {
+            w.flush();
+            w.c.wire.while_asleep = [&w](auto deadline) {
+                CHECK(w.c.rings.of_second.receives.drained.peek() == 1);
+                scripted::time = deadline;
+                return false;
+            };
+        },
+        [](conversation& c) { CHECK(c.at_b.receive(1, after(1s)) == 0); }, [](writer_by_hand&) {});
+    CHECK(points > 20);
+}
+
+TEST_CASE("channel: whatever a writer says, it wakes its reader for it") {
+    conversation c{16, deterministic(overflow::never())};
+    reader_by_hand r{c};
+    CHECK(c.from_a.send(1) == 1);
+    r.answer();
+    r.take_from_tcp();
+    const auto waken_by = [&](auto call) {
+        r.rx.arm_for_nudge();
+        REQUIRE_FALSE(rang(r.rx.poll_fd()));
+        call();
+        return rang(r.rx.poll_fd());
+    };
+    REQUIRE(c.rings.of_first.sends.epoch.peek() == 1);
+    CHECK(c.from_a.send(16) == 16);
+    CHECK(waken_by([&] {
+        r.says.endpoint.leaving.store(1, std::memory_order_relaxed);
+        (void)c.from_a.send(1);
+    }));
+    CHECK(waken_by([&] { CHECK(static_cast<bool>(c.a.finish_sending())); }));
+
+    conversation other{16};
+    reader_by_hand s{other};
+    s.rx.arm_for_nudge();
+    CHECK(other.from_a.send(1) == 1);
+    CHECK(other.rings.of_first.sends.epoch.peek() == 1);
+    CHECK(rang(s.rx.poll_fd()));
+}
+
+TEST_CASE("channel: whatever a reader says, it wakes its writer for it") {
+    conversation c{16};
+    writer_by_hand w{c};
+    const auto waken_by = [&](auto call) {
+        w.tx.arm_for_nudge();
+        REQUIRE_FALSE(rang(w.tx.poll_fd()));
+        call();
+        return rang(w.tx.poll_fd());
+    };
+    CHECK_FALSE(waken_by([&] { c.at_b.drain(); }));
+    CHECK(c.wire.calls(1, operation::acknowledge_at_once) == 1);
+    w.flush();
+    CHECK(waken_by([&] { c.at_b.drain(); }));
+    std::array<std::byte, 8> bytes{};
+    fill_pattern(bytes, 0);
+    CHECK(c.wire.first.send(bytes, blocking::no).value_or(0) == 8);
+    w.says.sends.settles_at.store(8, std::memory_order_relaxed);
+    CHECK_FALSE(waken_by([&] { CHECK(c.at_b.receive(7) == 7); }));
+    CHECK(waken_by([&] { CHECK(c.at_b.receive(7) == 1); }));
+    CHECK(waken_by([&] { c.b.close(); }));
 }
 
 TEST_CASE("channel: a ring whose words make no sense is an error for good, and for both, and nobody spins") {

@@ -67,6 +67,7 @@ public:
         say(from_a, 5);
         hear(at_b);
         offer();
+        say(from_a, 12);
         for (int i = 0; i != 2; ++i) {
             say_and_hear(from_a, at_b, 3);
             say_and_hear(from_b, at_a, 3);

@@ -310,6 +310,35 @@ TEST_CASE("ledger: a sender that leaves uses the ring no more, and the receiver 
     CHECK(d.look() == inlet::nothing);
 }
 
+TEST_CASE("ledger: a receiver is not out while the ring holds what was there before the sender left") {
+    for (const bool half_closed : {false, true}) {
+        direction d;
+        d.open();
+        // The first look finds nothing; then the sender writes two, and leaves.
+        int looks = 0;
+        const auto ring_has = [&]() noexcept {
+            if (++looks == 1) {
+                d.in_ring = 2;
+                if (half_closed) {
+                    d.of_sender.endpoint.half_closed.store(1, std::memory_order_release);
+                } else {
+                    d.sender.leave();
+                }
+                return false;
+            }
+            return d.in_ring != 0;
+        };
+        const auto tcp_has = []() noexcept { return true; };
+        CHECK(d.receiver.next(ring_has, tcp_has) == inlet::ring);
+        d.in_ring = 1;
+        CHECK_FALSE(d.receiver.is_out());
+        CHECK(d.receiver.next(ring_has, tcp_has) == inlet::ring);
+        d.in_ring = 0;
+        CHECK(d.receiver.next(ring_has, tcp_has) == inlet::tcp);
+        CHECK(d.receiver.is_out());
+    }
+}
+
 TEST_CASE("ledger: a half-close counts as having left") {
     direction d;
     d.open();
