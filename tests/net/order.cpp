@@ -3,6 +3,7 @@
 #include <array>
 #include <thread>
 
+#include "../support/caller.hpp"
 #include "../support/streams.hpp"
 #include "../support/watchdog.hpp"
 
@@ -165,6 +166,64 @@ TEST_CASE("order: a stream whose thread sits in the kernel when the other end is
         CHECK(accepted);
         CHECK(complete);
         check_figures(first, second, total);
+    }
+}
+
+TEST_CASE("order: a stream whose thread sends in the kernel when the other end is adopted loses nothing") {
+    const watchdog watched{"adopted while the other end sends in the kernel"};
+    for (const auto kind : connections()) {
+        CAPTURE(to_string(kind));
+        auto ends = connect(kind);
+        auto first = net::stream::adopt(ends.connecting.release());
+        constexpr std::size_t much = std::size_t{16} << 20U;  // More than any socket takes.
+        keyed_sender there;
+        caller<bool> sender{[&] { return there.send_all(first, much) && there.send_all(first, 1000); }};
+        CHECK(sender.sleeps());
+        auto second = net::stream::adopt(ends.accepted.release());
+        keyed_receiver here;
+        CHECK(here.receive_until(second, much + 1000));
+        CHECK(sender.outcome());
+        check_figures(first, second, much + 1000);
+    }
+}
+
+TEST_CASE("order: both directions at once, one thread for each end's sending and one for its receiving") {
+    const watchdog watched{"duplex"};
+    for (const auto kind : connections()) {
+        for (const std::size_t capacity : {std::size_t{256}, std::size_t{1} << 16U}) {
+            CAPTURE(to_string(kind));
+            CAPTURE(capacity);
+            net::options how;
+            how.ring_capacity = capacity;
+            auto pair = adopt(connect(kind), how);
+            constexpr std::uint64_t total = 1'000'000;
+            constexpr std::uint64_t other = std::uint64_t{1} << 40U;
+            std::array<bool, 2> accepted{};
+            std::array<bool, 2> right{};
+            const auto send = [&](net::stream& by, std::uint64_t start) {
+                keyed_sender keyed{start};
+                bool all = true;
+                for (std::size_t size = 1; keyed.position() != start + total && all; size = size * 3 % 9973) {
+                    all = keyed.send_all(by, std::min<std::uint64_t>(size, start + total - keyed.position()));
+                }
+                return all && by.shutdown(SHUT_WR);
+            };
+            const auto receive = [&](net::stream& by, std::uint64_t start) {
+                keyed_receiver keyed{start};
+                return keyed.receive_until(by, start + total, 4096) && keyed.receive(by, 1).value_or(1) == 0;
+            };
+            std::thread threads[] = {std::thread{[&] { accepted[0] = send(pair.first, 0); }},
+                                     std::thread{[&] { accepted[1] = send(pair.second, other); }},
+                                     std::thread{[&] { right[0] = receive(pair.second, 0); }}};
+            right[1] = receive(pair.first, other);
+            for (auto& thread : threads) {
+                thread.join();
+            }
+            CHECK(accepted == std::array{true, true});
+            CHECK(right == std::array{true, true});
+            check_figures(pair.first, pair.second, total);
+            check_figures(pair.second, pair.first, total);
+        }
     }
 }
 

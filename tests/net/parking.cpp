@@ -165,6 +165,28 @@ TEST_CASE("parking: a sender is woken when the other end closes, whatever is unr
     check_parked_send([](auto& /*a*/, auto& b) { b.close(); });
 }
 
+TEST_CASE("parking: on AF_UNIX a sender is told of SHUT_RD, at the latest when what has arrived was read") {
+    const watchdog watched{"a sender and SHUT_RD"};
+    for (const auto kind : {connection::unix_pair, connection::unix_named}) {
+        for (const auto with : all_equipment) {
+            CAPTURE(to_string(kind));
+            CAPTURE(to_string(with));
+            with_ends(kind, with, no_overflow(), [](auto& a, auto& b) {
+                fill(a);
+                const std::byte one{};
+                caller<std::string> sleeper{[&] { return told(a.send({&one, 1})); }};
+                CHECK(sleeper.sleeps());
+                CHECK(b.shutdown(SHUT_RD));
+                std::vector<std::byte> to(1U << 20U);
+                while (b.recv(to).value_or(0) != 0) {
+                }
+                CHECK(sleeper.outcome() == "EPIPE");
+                CHECK(told(a.send({&one, 1})) == "EPIPE");
+            });
+        }
+    }
+}
+
 TEST_CASE("parking: a sender is woken by a reset that nobody announced") {
     const watchdog watched{"a sender and a reset"};
     check_parked_send([](auto& /*a*/, auto& b) {

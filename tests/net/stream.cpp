@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "../support/caller.hpp"
+#include "../support/dies.hpp"
 #include "../support/in_child.hpp"
 #include "../support/script.hpp"
 #include "../support/watchdog.hpp"
@@ -160,6 +161,19 @@ TEST_CASE("stream: over a non-blocking descriptor it does not block") {
             CHECK(here.receive(pair.second, 10).would_block());
             CHECK(there.send(pair.first, 10).value_or(0) == 10);
         }
+    }
+}
+
+TEST_CASE("stream: two threads in one direction stop the program") {
+    for (const auto with : {equipment::one, equipment::ring}) {
+        CAPTURE(to_string(with));
+        CHECK_DIES("two calls overlap in one end", with_ends(connection::tcp4, with, {}, [](auto& a, auto& /*b*/) {
+                       ::alarm(30);  // If it does not.
+                       std::array<std::byte, 5> to{};
+                       caller<std::string> sleeper{[&] { return told(a.recv(to)); }};
+                       (void)sleeper.sleeps();
+                       (void)a.recv(to);
+                   }));
     }
 }
 

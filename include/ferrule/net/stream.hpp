@@ -37,7 +37,8 @@ namespace ferrule::inline v0::net {
 ///
 /// Where it differs from the socket: a send() that sleeps because the ring is full is not woken by the other end's
 /// SHUT_RD on AF_UNIX, only by what the other end receives or by its close; on AF_UNIX, one that sleeps when the other
-/// end closes with something unread gets EPIPE, and ECONNRESET is recv()'s; recv() of no bytes at all waits for none.
+/// end closes with something unread gets EPIPE, and ECONNRESET is recv()'s; recv() of no bytes at all waits for none;
+/// timeouts that were set on the descriptor (SO_RCVTIMEO, SO_SNDTIMEO) end no wait for a ring.
 class stream {
     using ring = heap_ring<std::byte, waiter::eventfd>;
     using joint = splice::joint<ring>;
