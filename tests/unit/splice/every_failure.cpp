@@ -68,6 +68,7 @@ public:
         hear(at_b);
         offer();
         say(from_a, 12);
+        hear_some(at_b, 5);
         for (int i = 0; i != 2; ++i) {
             say_and_hear(from_a, at_b, 3);
             say_and_hear(from_b, at_a, 3);
@@ -76,8 +77,13 @@ public:
         for (int i = 0; i != 4; ++i) {
             say_and_hear(from_a, at_b, 20);
             say_and_hear(from_b, at_a, 4);
-            say(from_a, 8);
-            say(from_a, 8);
+            say(from_a, 14);
+            hear_some(at_b, 3);
+            say(from_a, 4);
+            hear_some(at_b, 6);
+            say(from_a, 1);
+            hear_some(at_b, 6);
+            say(from_a, 5);
             hear(at_b);
         }
         finish(from_a);
@@ -169,6 +175,13 @@ private:
             (void)receive(at, 7, soon());
         }
         (void)receive(at, 7, soon());
+    }
+    /// Receives up to `n`, if they come, and leaves the rest where it is.
+    void hear_some(listener<channel>& at, std::size_t n) {
+        const std::uint64_t end = at.received + n;
+        for (int i = 0; at.received != end && i != 8 && !broken(); ++i) {
+            (void)receive(at, end - at.received, channel::at_once);
+        }
     }
     void finish(talker<channel>& from) {
         twice(from.to, [&]() noexcept { return from.to->finish_sending(); });
