@@ -1,7 +1,8 @@
 // How many bytes a second go from one thread to another, in messages or blocks of a given size?
 //
 // Floors hand the same blocks over by a flag each, without a ring: `copied` as everybody copies, in and out; `in_place`
-// written and verified where they lie, as with the grants of a ring.
+// written and verified where they lie, as with the grants of a ring. They have as many blocks as a ring has room for,
+// or, `by_twos`, the two that it takes to work side by side, which stay in the nearer caches.
 #include "adapters/boost_queue.hpp"
 #include "adapters/ferrule_ring.hpp"
 #include "adapters/hand_off.hpp"
@@ -19,8 +20,8 @@ constexpr std::size_t capacity = 256U << 10U;
 
 const ask messages{"message_throughput", "messages from thread to thread, copied in and out", gigabits_per_second,
                    "boost/fixed"};
-const ask blocks{"block_throughput", "blocks from thread to thread, copied in and out", gigabits_per_second,
-                 "floor/copied"};
+const ask block_copies{"block_throughput", "blocks from thread to thread, copied in and out", gigabits_per_second,
+                       "floor/copied"};
 const ask blocks_in_place{"block_in_place", "blocks from thread to thread, in place", gigabits_per_second,
                           "floor/in_place"};
 
@@ -45,19 +46,26 @@ void add_all(const ask& asked, std::size_t chunk) {
     add<pipe_queue<std::byte>>(asked, chunk, "pipe", slow);
 }
 
+template <std::size_t Chunk>
+void add_blocks() {
+    using as_many = ferrule::bench::blocks<capacity / Chunk, Chunk>;
+    using two = ferrule::bench::blocks<2, Chunk>;
+    add<as_many>(block_copies, Chunk, "floor/copied");
+    add<two>(block_copies, Chunk, "floor/copied/by_twos");
+    add_all(block_copies, Chunk);
+    add<as_many, in_place>(blocks_in_place, Chunk, "floor/in_place");
+    add<two, in_place>(blocks_in_place, Chunk, "floor/in_place/by_twos");
+    add<default_ring<std::byte>, in_place>(blocks_in_place, Chunk, "ferrule/default");
+    add<polled_ring<std::byte>, in_place>(blocks_in_place, Chunk, "ferrule/polled");
+}
+
 const bool added = [] {
     for (const std::size_t chunk : {8U, 64U, 512U}) {
         add_all(messages, chunk);
     }
-    for (const std::size_t chunk : {4096U, 16384U, 65536U}) {
-        add<two_blocks>(blocks, chunk, "floor/copied");
-        add_all(blocks, chunk);
-    }
-    for (const std::size_t chunk : {4096U, 16384U, 65536U}) {
-        add<two_blocks, in_place>(blocks_in_place, chunk, "floor/in_place");
-        add<default_ring<std::byte>, in_place>(blocks_in_place, chunk, "ferrule/default");
-        add<polled_ring<std::byte>, in_place>(blocks_in_place, chunk, "ferrule/polled");
-    }
+    add_blocks<4096>();
+    add_blocks<16384>();
+    add_blocks<65536>();
     return true;
 }();
 

@@ -11,13 +11,12 @@
 
 namespace ferrule::bench {
 
-/// Two blocks, each handed over and back by a flag on a line of its own. No ring, no cursors, no order to keep but
-/// this. A block is what one call moves.
-class two_blocks : public polled {
+/// A few blocks in turn, each handed over and back by a flag on a line of its own. No ring, no cursors, no order to
+/// keep but this. A block is what one call moves.
+template <std::size_t Count, std::size_t Largest>
+class blocks : public polled {
 public:
-    static constexpr std::size_t largest = 64U << 10U;
-
-    explicit two_blocks(std::size_t /*capacity*/) {}
+    explicit blocks(std::size_t /*capacity*/) {}
 
     [[nodiscard]] std::size_t try_write(std::span<const std::byte> from) noexcept {
         const auto to = prepare(from.size());
@@ -38,24 +37,24 @@ public:
 
     /// The next block, to be written in place; empty while the consumer has both.
     [[nodiscard]] std::span<std::byte> prepare(std::size_t size) noexcept {
-        block& next = blocks_[written_ % 2];
+        block& next = blocks_[written_ % Count];
         return next.size.load(std::memory_order_acquire) == 0 ? std::span{next.bytes}.first(size)
                                                               : std::span<std::byte>{};
     }
-    void commit(std::size_t size) noexcept { blocks_[written_++ % 2].size.store(size, std::memory_order_release); }
+    void commit(std::size_t size) noexcept { blocks_[written_++ % Count].size.store(size, std::memory_order_release); }
     /// The next block, to be read in place; empty while the producer has both.
     [[nodiscard]] std::span<const std::byte> peek() const noexcept {
-        const block& next = blocks_[read_ % 2];
+        const block& next = blocks_[read_ % Count];
         return std::span{next.bytes}.first(next.size.load(std::memory_order_acquire));
     }
-    void release() noexcept { blocks_[read_++ % 2].size.store(0, std::memory_order_release); }
+    void release() noexcept { blocks_[read_++ % Count].size.store(0, std::memory_order_release); }
 
 private:
     struct block {
         alignas(128) std::atomic<std::size_t> size{0};  // 0: the producer's.
-        alignas(128) std::array<std::byte, largest> bytes{};
+        alignas(128) std::array<std::byte, Largest> bytes{};
     };
-    std::array<block, 2> blocks_;
+    std::array<block, Count> blocks_;
     alignas(128) std::size_t written_ = 0;  // The producer's.
     alignas(128) std::size_t read_ = 0;     // The consumer's.
 };
