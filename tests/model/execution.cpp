@@ -281,6 +281,17 @@ std::uint64_t execution::load(location where, std::memory_order order, const sou
     return value;
 }
 
+std::uint64_t execution::newest(location where, const source& at) {
+    step({"ask", where, effect::reads});
+    memory_.catch_up(self_, where);
+    const std::uint64_t value = memory_.load(self_, where, 0, std::memory_order_relaxed);
+    if (inside()) {
+        threads_[self_].looks.push_back({where, memory_.seen(self_, where)});
+    }
+    note("ask", where, value, std::memory_order_relaxed, at);
+    return value;
+}
+
 void execution::store(location where, std::uint64_t value, std::memory_order order, const source& at) {
     step({"store", where, effect::writes, order == std::memory_order_seq_cst});
     if (!inside()) {

@@ -66,6 +66,9 @@ public:
     // What the program's threads do.
     [[nodiscard]] location create(std::uint64_t value);
     std::uint64_t load(location where, std::memory_order order, const source& at);
+    /// What the kernel says is there: the newest, however old a message the thread could still read. Synchronises with
+    /// nobody; a fence after it does.
+    [[nodiscard]] std::uint64_t newest(location where, const source& at);
     void store(location where, std::uint64_t value, std::memory_order order, const source& at);
     std::uint64_t exchange(location where, std::uint64_t value, std::memory_order order, const source& at);
     void fence(std::memory_order order, const source& at);

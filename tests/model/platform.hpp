@@ -31,6 +31,10 @@ struct platform {
         [[nodiscard]] T load(std::memory_order order, const source& at = source::current()) const {
             return static_cast<T>(here().load(where_, order, at));
         }
+        /// What is there by now, as the kernel knows it.
+        [[nodiscard]] T newest(const source& at = source::current()) const {
+            return static_cast<T>(here().newest(where_, at));
+        }
         void store(T value, std::memory_order order, const source& at = source::current()) {
             here().store(where_, static_cast<std::uint64_t>(value), order, at);
         }

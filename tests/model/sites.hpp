@@ -41,7 +41,7 @@ private:
         site what{};
         bool used = false;
     };
-    std::vector<slot> table_ = std::vector<slot>(256);
+    std::vector<slot> table_ = std::vector<slot>(512);
     const weakening* weakened_ = nullptr;
 };
 

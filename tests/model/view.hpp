@@ -8,7 +8,7 @@
 
 namespace ferrule::model {
 
-inline constexpr std::size_t max_locations = 24;
+inline constexpr std::size_t max_locations = 48;
 /// The threads of a program, and one for what runs before and after them.
 inline constexpr std::size_t max_threads = 5;
 

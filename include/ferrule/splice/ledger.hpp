@@ -7,16 +7,15 @@
 //
 // THE EDGE TABLE, continued from control.hpp.
 //
-//   edge          release side                       acquire side                    what it makes visible
-//   ------------  ---------------------------------  ------------------------------
-//   ------------------------------------ EP  epoch     EPr  nothing is unacknowledged     EPa  the reader notes it,
-//   that TCP, asked after, shows every
-//                                                         then asks TCP              byte sent before the epoch
-//   DR  drained   DRr  TCP was empty after that      DRa  the writer opens           how much was taken from TCP till
-//   then LV  left      LVr  after the last ring byte      LVa  the reader notes it,       the last write cursor
-//                                                         then looks at the ring
-//   CF  confirm   CFr  the kernel: TCP has a byte    CFa  confirmed(): a full fence  the write cursor when that byte
-//   was sent
+//   edge         release side                       acquire side                       what it makes visible
+//   -----------  ---------------------------------  ---------------------------------  -------------------------------
+//   EP  epoch    EPr  nothing is unacknowledged     EPa  the reader notes it, then     that TCP, asked then, shows all
+//                                                        asks TCP                      that was sent before the epoch
+//   DR  drained  DRr  TCP was empty after that      DRa  the writer opens              how much was taken from TCP
+//   LV  left     LVr  after the last ring byte      LVa  the reader notes it, then     the last write cursor
+//                                                        looks at the ring
+//   CF  confirm  CFr  the kernel: TCP has a byte    CFa  confirmed(), a full fence,    the write cursor when that byte
+//                                                        then looks at the ring        was sent
 //
 // `gone`, `leaving` and `tcp_taken` are flags and a count that say nothing about other memory. Who stores one nudges
 // the peer afterwards (end::nudge), and who is about to sleep looks at them after arming: the edge WK.
@@ -163,9 +162,11 @@ public:
     /// True if an end of the connection that TCP shows, not asked for by us, can only be the peer's death: it has not
     /// said that it would send nothing more.
     [[nodiscard]] bool fin_means_death() const noexcept {
-        // LVa ← LVr (shut): a FIN that was seen follows the flag, and the caller saw the FIN in a system call.
+        // LVa ← LVr (outgoing::finish): a FIN that was seen follows the flag, and the caller saw the FIN in a system
+        // call. Without the fence the flag may still look as it did before.
         Platform::full_fence();
-        return theirs_->endpoint.half_closed.load(std::memory_order_acquire) == 0;
+        // Relaxed: behind that fence, and nothing is read for it.
+        return theirs_->endpoint.half_closed.load(std::memory_order_relaxed) == 0;
     }
 
     /// Says what this side waits for, before it arms; then hear() and next() once more, and only then it sleeps.
@@ -271,7 +272,8 @@ public:
         drained_ = noted_epoch_;
         answered_ = true;
         // DRr → DRa (sending::answered): after everything was counted.
-        mine_->receives.drained.store(drained_, std::memory_order_release);
+        // Relaxed, sole writer: the fence of confirmed(), always between that count and here, makes it a release.
+        mine_->receives.drained.store(drained_, std::memory_order_relaxed);
         return true;
     }
 
@@ -292,15 +294,16 @@ private:
     void note() noexcept {
         // EPa ← EPr (sending::begin_flush): without it TCP may be asked before the bytes of that epoch are in it.
         noted_epoch_ = theirs_->sends.epoch.load(std::memory_order_acquire);
-        // LVa ← LVr (sending::leave, shut): without it the ring may be found empty before its last byte.
-        noted_left_ = theirs_->sends.left.load(std::memory_order_acquire) != 0 ||
-                      theirs_->endpoint.half_closed.load(std::memory_order_acquire) != 0;
+        // LVa ← LVr (sending::leave, outgoing::finish): without it the ring may be found empty before its last byte.
+        // Relaxed: the fence of confirmed(), always between here and that look, makes them acquires.
+        noted_left_ = theirs_->sends.left.load(std::memory_order_relaxed) != 0 ||
+                      theirs_->endpoint.half_closed.load(std::memory_order_relaxed) != 0;
     }
 
     /// Between the kernel's word and the look at the ring that follows.
     static void confirmed() noexcept {
-        // CFa ← CFr (the kernel's queues): without it the ring may still look as it did before a byte came by TCP, and
-        // that byte overtakes what is in the ring.
+        // LVa; CFa ← CFr (the kernel's queues): without it the ring may still look as it did before a byte came by TCP,
+        // and that byte overtakes what is in the ring.
         Platform::full_fence();
     }
 
