@@ -74,14 +74,16 @@ concept cursor_policy = requires(std::uint64_t n) {
     { C::publish_now(n) } noexcept -> std::same_as<bool>;  // (unpublished): show the own cursor now?
 };
 
-/// What happens when two calls meet in one end. Law: enter() and leave() bracket every call; a call that waits for the
-/// peer is idle() until it looks again.
+/// What happens when two calls meet in one end. Law: enter() and leave() bracket every call, or their brief forms one that
+/// neither waits nor calls anybody's code; a call that waits for the peer is idle() until it looks again.
 template <class G, class Platform = detail::native>
 concept guard_policy = requires(typename G::template state<Platform> s, typename G::template state<Platform>::token t) {
     { G::many_threads } -> std::convertible_to<bool>;  // May several threads be in an end's calls at once?
     requires std::default_initializable<typename G::template state<Platform>>;
     { s.enter() } noexcept -> std::same_as<typename G::template state<Platform>::token>;
     { s.leave(t) } noexcept;
+    { s.enter_briefly() } noexcept -> std::same_as<typename G::template state<Platform>::token>;
+    { s.leave_briefly(t) } noexcept;
     { s.idle() } noexcept;
     { s.resume() } noexcept;
 };

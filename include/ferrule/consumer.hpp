@@ -20,7 +20,9 @@ namespace ferrule::inline v0 {
 template <class Ring, class Cursor, class Guard>
 class consumer : public detail::end<Ring, Cursor, Guard, detail::consuming> {
     using base = detail::end<Ring, Cursor, Guard, detail::consuming>;
+    using typename base::in_brief_call;
     using typename base::in_call;
+    using typename base::in_element_call;
     using typename base::platform;
 
 public:
@@ -34,7 +36,7 @@ public:
     /// Copies as many elements as there are into `to`, and gives their slots back to the producer.
     /// Returns how many; fewer than asked only if the ring held no more at a moment during the call.
     [[nodiscard]] std::size_t try_read(std::span<value_type> to) noexcept requires raw_element<value_type> {
-        const in_call in{this->guard_};
+        const in_brief_call in{this->guard_};
         const std::size_t n = std::min(to.size(), this->available(to.size()));
         if (n == 0) {
             return 0;
@@ -67,7 +69,7 @@ public:
 
     /// Moves the oldest element out of the ring. Returns nothing if there is none.
     [[nodiscard]] std::optional<value_type> try_pop() noexcept {
-        const in_call in{this->guard_};
+        const in_element_call in{this->guard_};
         if (this->available(1) == 0) {
             return std::nullopt;
         }
@@ -78,14 +80,14 @@ public:
 
     /// Elements for the caller to count on, freshly looked up: the producer can only add to them.
     [[nodiscard]] std::size_t readable_at_least() noexcept {
-        const in_call in{this->guard_};
+        const in_brief_call in{this->guard_};
         return this->look(this->capacity());
     }
 
     /// True once nothing more will ever come: the producer closed and everything it published was read, this end was
     /// closed, or the ring is corrupt. Stays true.
     [[nodiscard]] bool finished() noexcept {
-        const in_call in{this->guard_};
+        const in_brief_call in{this->guard_};
         this->require_claimed();
         return this->over(1);
     }

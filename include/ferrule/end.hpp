@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 
 #include <ferrule/concepts.hpp>
@@ -120,7 +121,7 @@ public:
     /// Why the last count was 0: `ok` (full or empty), `closed`, `corrupt`, or `too_large`.
     /// `closed` and `corrupt` do not go away again. On a closed ring there may be something left to read.
     [[nodiscard]] status state() noexcept {
-        const in_call in{guard_};
+        const in_brief_call in{guard_};
         require_claimed();
         if (verdict_ != status::ok) {
             return verdict_;
@@ -134,7 +135,7 @@ public:
     /// Shows the peer all this end has done so far. Needed only with a cursor policy that holds publications back, by
     /// an end that will not call for a while: calls that find nothing to do, and waits, publish by themselves.
     void publish() noexcept {
-        const in_call in{guard_};
+        const in_brief_call in{guard_};
         require_claimed();
         publish_pending();
     }
@@ -142,7 +143,7 @@ public:
     /// Between here and release_wakes(), publications wake nobody, so that a burst of them makes one system call at
     /// most. The peer sees them all the same if it looks. Waiting, arming, closing and dying wake it first.
     void hold_wakes() noexcept {
-        const in_call in{guard_};
+        const in_brief_call in{guard_};
         require_claimed();
         if (!holds_wakes_) {
             holds_wakes_ = true;
@@ -152,7 +153,7 @@ public:
 
     /// Wakes the peer if what was published since hold_wakes() passed what it sleeps for.
     void release_wakes() noexcept {
-        const in_call in{guard_};
+        const in_brief_call in{guard_};
         require_claimed();
         wake_for_what_was_held();
         holds_wakes_ = false;
@@ -267,6 +268,9 @@ protected:
     using platform = typename Ring::platform_type;
     using guard_state = typename Guard::template state<platform>;
     using in_call = call<guard_state>;
+    using in_brief_call = brief_call<guard_state>;
+    /// Moves an element, which may be somebody else's code.
+    using in_element_call = std::conditional_t<std::is_trivially_copyable_v<value_type>, in_brief_call, in_call>;
 
     end() noexcept = default;
 

@@ -21,7 +21,9 @@ namespace ferrule::inline v0 {
 template <class Ring, class Cursor, class Guard>
 class producer : public detail::end<Ring, Cursor, Guard, detail::producing> {
     using base = detail::end<Ring, Cursor, Guard, detail::producing>;
+    using typename base::in_brief_call;
     using typename base::in_call;
+    using typename base::in_element_call;
     using typename base::platform;
 
 public:
@@ -35,7 +37,7 @@ public:
     /// Writes as many elements of `from` as there is room for, from its beginning, and publishes them.
     /// Returns how many; fewer than asked only if the ring was that full at a moment during the call.
     [[nodiscard]] std::size_t try_write(std::span<const value_type> from) noexcept requires raw_element<value_type> {
-        const in_call in{this->guard_};
+        const in_brief_call in{this->guard_};
         const std::size_t n = std::min(from.size(), this->available(from.size()));
         if (n == 0) {
             return 0;
@@ -72,7 +74,7 @@ public:
     template <class... Args>
         requires std::constructible_from<value_type, Args...>
     [[nodiscard]] bool try_emplace(Args&&... args) noexcept(std::is_nothrow_constructible_v<value_type, Args...>) {
-        const in_call in{this->guard_};
+        const in_element_call in{this->guard_};
         if (this->available(1) == 0) {
             return false;
         }
@@ -92,7 +94,7 @@ public:
 
     /// Room for the caller to count on, freshly looked up: the consumer can only add to it.
     [[nodiscard]] std::size_t writable_at_least() noexcept {
-        const in_call in{this->guard_};
+        const in_brief_call in{this->guard_};
         return this->look(this->capacity());
     }
 

@@ -10,8 +10,25 @@
 namespace ferrule::model {
 namespace {
 
+using checked = guard::checked::state<platform>;
+
+/// How a call goes in and out.
+struct at_length {
+    static auto enter(checked& end) { return end.enter(); }
+    static void leave(checked& end, checked::token in) { end.leave(in); }
+};
+struct briefly {
+    static auto enter(checked& end) { return end.enter_briefly(); }
+    static void leave(checked& end, checked::token in) { end.leave_briefly(in); }
+};
+
+template <class Way>
+void goes_in_and_out(checked& end) {
+    Way::leave(end, Way::enter(end));
+}
+
 /// Two threads call into one end. If ever both were inside of it, one of them was told so.
-template <unsigned First, unsigned Second>
+template <unsigned First, unsigned Second, class FirstWay, class SecondWay>
 struct overlap {
     static constexpr unsigned threads = 2;
     guard::checked::state<platform> end;
@@ -20,22 +37,31 @@ struct overlap {
     bool overlapped = false;
 
     void run(unsigned me) {
-        for (unsigned call = 0; call != (me == 0 ? First : Second); ++call) {
-            const auto token = end.enter();
+        constexpr std::array<void (overlap::*)(unsigned), threads> calls{&overlap::call<FirstWay>,
+                                                                         &overlap::call<SecondWay>};
+        (this->*calls[me])(me == 0 ? First : Second);
+    }
+    void settle() { require(!overlapped, "two calls were in one end, and nobody was told"); }
+
+private:
+    template <class Way>
+    void call(unsigned times) {
+        for (unsigned i = 0; i != times; ++i) {
+            const auto token = Way::enter(end);
             // Steps that do not commute with the other's: else the search may show only the order without an overlap.
             (void)work.exchange(0, std::memory_order_relaxed);
             overlapped = overlapped || inside != 0;
             ++inside;
             (void)work.exchange(0, std::memory_order_relaxed);
             --inside;
-            end.leave(token);
+            Way::leave(end, token);
         }
     }
-    void settle() { require(!overlapped, "two calls were in one end, and nobody was told"); }
 };
 
 /// One thread goes in and stays, asleep say; the other calls as well. The first will never see what happened to its
 /// mark.
+template <class OtherWay>
 struct one_stays_inside {
     static constexpr unsigned threads = 2;
     guard::checked::state<platform> end;
@@ -43,14 +69,16 @@ struct one_stays_inside {
     bool overlapped = false;
 
     void run(unsigned me) {
-        for (unsigned call = 0; call != (me == 0 ? 1U : 2U); ++call) {
-            const auto token = end.enter();
+        if (me == 0) {
+            (void)end.enter();
             overlapped = overlapped || inside != 0;
-            if (me == 0) {
-                inside = 1;
-            } else {
-                end.leave(token);
-            }
+            inside = 1;
+            return;
+        }
+        for (unsigned call = 0; call != 2U; ++call) {
+            const auto token = OtherWay::enter(end);
+            overlapped = overlapped || inside != 0;
+            OtherWay::leave(end, token);
         }
     }
     void settle() { require(!overlapped, "a call came in while another was inside, and nobody was told"); }
@@ -73,17 +101,19 @@ struct two_never_end {
 };
 
 /// One thread uses the end, then another, with a flag between them: nothing to complain of.
+template <class FirstWay, class SecondWay>
 struct one_after_the_other {
     static constexpr unsigned threads = 2;
     guard::checked::state<platform> end;
     platform::atomic<std::uint32_t> turn{0};
 
     void run(unsigned me) {
+        constexpr std::array<void (*)(checked&), threads> once{&goes_in_and_out<FirstWay>, &goes_in_and_out<SecondWay>};
         for (std::uint32_t round = 0; round != 2; ++round) {
             while (turn.load(std::memory_order_acquire) != 2 * round + me) {
                 platform::pause();
             }
-            end.leave(end.enter());
+            once[me](end);
             turn.store(2 * round + me + 1, std::memory_order_release);
         }
     }
@@ -219,12 +249,22 @@ void add(catalogue& to, const char* name, hazards may_happen = {}, limits within
 
 void add_guards(catalogue& to) {
     constexpr hazards stops{.may_stop = true};
-    add<overlap<1, 1>>(to, "overlapping first calls are diagnosed", stops);
-    add<overlap<2, 1>>(to, "overlapping calls are diagnosed", stops);
-    add<one_stays_inside>(to, "a call beside one that never ends is diagnosed", stops);
+    add<overlap<1, 1, at_length, at_length>>(to, "overlapping first calls are diagnosed", stops);
+    add<overlap<2, 1, at_length, at_length>>(to, "overlapping calls are diagnosed", stops);
+    add<overlap<1, 1, briefly, briefly>>(to, "overlapping brief first calls are diagnosed", stops);
+    add<overlap<2, 1, briefly, briefly>>(to, "overlapping brief calls are diagnosed", stops);
+    add<overlap<2, 1, briefly, at_length>>(to, "a call beside brief ones is diagnosed", stops);
+    add<overlap<2, 1, at_length, briefly>>(to, "a brief call beside calls is diagnosed", stops);
+    add<one_stays_inside<at_length>>(to, "a call beside one that never ends is diagnosed", stops);
+    add<one_stays_inside<briefly>>(to, "a brief call beside one that never ends is diagnosed", stops);
     add<two_never_end>(to, "two calls that never end are diagnosed", stops);
-    add<one_after_the_other>(to, "one thread after the other is not");
-    add<one_after_the_other>(to, "one thread after the other is not, without heavy fences", {.heavy_fences = false});
+    add<one_after_the_other<at_length, at_length>>(to, "one thread after the other is not");
+    add<one_after_the_other<briefly, briefly>>(to, "one thread briefly after the other is not");
+    add<one_after_the_other<briefly, at_length>>(to, "one thread at length after another's brief calls is not");
+    add<one_after_the_other<at_length, at_length>>(to, "one thread after the other is not, without heavy fences",
+                                                   {.heavy_fences = false});
+    add<one_after_the_other<briefly, briefly>>(to, "one thread briefly after the other is not, without heavy fences",
+                                               {.heavy_fences = false});
     add<locked_writers>(to, "two writers take turns");
     add<two_wait_in_one_end<symmetric, 1>>(to, "two wait in one end for 1, symmetric", deadlines_pass, up_to(2));
     add<two_wait_in_one_end<asymmetric, 2>>(to, "two wait in one end for 2, asymmetric", deadlines_pass, up_to(1));

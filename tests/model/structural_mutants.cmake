@@ -20,6 +20,7 @@ set(structural_mutants
   no_look_after_announcing
   no_look_after_arming
   no_look_after_the_peer_closed
+  owner_not_checked_when_leaving
   passed_siblings_not_called
   peer_not_roused
   published_by_nobody_when_dying

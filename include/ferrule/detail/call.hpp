@@ -27,4 +27,19 @@ private:
     [[no_unique_address]] typename GuardState::token token_{};
 };
 
+/// The same for a call that neither waits nor calls anybody's code.
+template <class GuardState>
+class [[nodiscard]] brief_call {
+public:
+    [[gnu::always_inline]] explicit brief_call(GuardState& state) noexcept
+        : state_{state}, token_{state.enter_briefly()} {}
+    brief_call(const brief_call&) = delete;
+    brief_call& operator=(const brief_call&) = delete;
+    [[gnu::always_inline]] ~brief_call() { state_.leave_briefly(token_); }
+
+private:
+    GuardState& state_;
+    [[no_unique_address]] typename GuardState::token token_;
+};
+
 }  // namespace ferrule::inline v0::detail

@@ -1,11 +1,13 @@
 // Two calls that overlap in one end are a bug of the caller's: say so and stop, before the ring is damaged further.
 //
-// A call marks the end as its thread's on the way in and takes the mark away on the way out; finding another's mark is
-// an overlap. Marks alone are not enough: a thread sees its own store before anyone else does, so two short calls could
-// each find nothing but their own for ever. Hence the end also remembers its owner, the thread that called it last.
-// The owner pays three loads, a store and a load per call, and no locked instruction; another thread marks the end and
-// takes ownership with exchanges and a heavy fence, after which the two cannot both have missed each other. Handing an
-// end to another thread is legal, with whatever synchronises the hand-over, and costs that fence once.
+// The end remembers its owner, the thread that called it last. A brief call, such as try_write(), finds its thread to
+// be the owner on the way in and on the way out, and stores nothing: the stores of a call are what limits a stream of
+// small elements. A call that may last, such as a wait, or a grant, also marks the end while it is inside.
+//
+// Another thread takes ownership with exchanges and a heavy fence. Whatever the owner did before that fence is done,
+// and visible to the newcomer; a brief call that goes on behind it finds on its way out that it does not own the end
+// any more. A mark that was there tells the newcomer. Handing an end to another thread is legal, with whatever
+// synchronises the hand-over, and costs that fence once.
 #pragma once
 
 #include <atomic>
@@ -23,9 +25,31 @@ struct checked {
     public:
         using token = std::uintptr_t;
 
-        [[nodiscard, gnu::always_inline]] token enter() noexcept {
+        /// A call that ends without waiting for anybody, and calls nobody.
+        [[nodiscard, gnu::always_inline]] token enter_briefly() noexcept {
             const token me = Platform::thread_id();
             // Relaxed throughout: a detector, not a lock. The order of the mark and the ownership is what matters.
+            if (owner_.load(std::memory_order_relaxed) != me) [[unlikely]] {
+                take_ownership(me);
+                inside_.store(0, std::memory_order_relaxed);
+                return me;
+            }
+            if (inside_.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+                overlap();
+            }
+            return me;
+        }
+        [[gnu::always_inline]] void leave_briefly(token me) noexcept {
+            // Pairs with the heavy fence in take_ownership(): without it this call could read that it still owns the
+            // end before the last of what it did can be seen by a newcomer.
+            Platform::light_fence();
+            if (owner_.load(std::memory_order_relaxed) != me) [[unlikely]] {
+                overlap();  // Somebody came in meanwhile.
+            }
+        }
+
+        [[nodiscard]] token enter() noexcept {
+            const token me = Platform::thread_id();
             if (owner_.load(std::memory_order_relaxed) != me) [[unlikely]] {
                 take_ownership(me);
                 return me;
@@ -42,7 +66,7 @@ struct checked {
             }
             return me;
         }
-        [[gnu::always_inline]] void leave(token me) noexcept {
+        void leave(token me) noexcept {
             if (inside_.load(std::memory_order_relaxed) != me) [[unlikely]] {
                 overlap();
             }

@@ -16,6 +16,8 @@ struct locked {
             return {};
         }
         void leave(token) noexcept { mutex_.unlock(); }
+        [[nodiscard]] token enter_briefly() noexcept { return enter(); }
+        void leave_briefly(token in) noexcept { leave(in); }
         void idle() noexcept { mutex_.unlock(); }
         void resume() noexcept { mutex_.lock(); }
 

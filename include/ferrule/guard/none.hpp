@@ -11,6 +11,8 @@ struct none {
         struct token {};
         [[nodiscard]] static constexpr token enter() noexcept { return {}; }
         static constexpr void leave(token) noexcept {}
+        [[nodiscard]] static constexpr token enter_briefly() noexcept { return {}; }
+        static constexpr void leave_briefly(token) noexcept {}
         static constexpr void idle() noexcept {}
         static constexpr void resume() noexcept {}
     };

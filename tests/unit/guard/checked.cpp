@@ -1,6 +1,7 @@
 #include <ferrule/guard/checked.hpp>
 // The header under test comes first: it must stand alone.
 #include <functional>
+#include <thread>
 
 #include <doctest/doctest.h>
 #include <ferrule/ferrule.hpp>
@@ -39,6 +40,16 @@ TEST_CASE("checked: a call that found another's traces on its way out is diagnos
     // What the second of two calls does that both entered before seeing the other's mark.
     CHECK_DIES("two calls overlap in one end", state.leave(first); state.leave(first));
     state.leave(first);
+}
+
+TEST_CASE("checked: a brief call inside a call, and a call that lost the end meanwhile, are diagnosed") {
+    guard::checked::state<detail::native> state;
+    const auto outer = state.enter();
+    CHECK_DIES("two calls overlap in one end", (void)state.enter_briefly());
+    state.leave(outer);
+    const auto brief = state.enter_briefly();
+    std::thread{[&] { state.leave_briefly(state.enter_briefly()); }}.join();
+    CHECK_DIES("two calls overlap in one end", state.leave_briefly(brief));
 }
 
 TEST_CASE("checked: an element that calls back into the end it is being pushed to is diagnosed") {
