@@ -8,6 +8,7 @@
 #include <array>
 #include <atomic>
 #include <csignal>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -209,6 +210,36 @@ TEST_CASE("stream: a signal does not end a wait") {
         }
     }
     REQUIRE(::sigaction(SIGUSR1, &before, nullptr) == 0);
+}
+
+TEST_CASE("stream: two ends that are adopted at the same time both know it") {
+    const watchdog watched{"two adoptions at once"};
+    std::optional<connected> ends;
+    std::optional<net::stream> first;
+    std::optional<net::stream> second;
+    std::atomic<int> turn{0};  // Odd while both adopt.
+    constexpr int rounds = 2000;
+    std::thread elsewhere{[&] {
+        for (int round = 0; round != rounds; ++round) {
+            while (turn != 2 * round + 1) {
+            }
+            second = net::stream::adopt(ends->accepted.release());
+            turn = 2 * round + 2;
+        }
+    }};
+    int unaware = 0;
+    for (int round = 0; round != rounds; ++round) {
+        ends = connect(connection::unix_pair);
+        turn = 2 * round + 1;
+        first = net::stream::adopt(ends->connecting.release());
+        while (turn != 2 * round + 2) {
+        }
+        unaware += first->why() == net::reason::none && second->why() == net::reason::none ? 0 : 1;
+        first.reset();
+        second.reset();
+    }
+    elsewhere.join();
+    CHECK(unaware == 0);
 }
 
 TEST_CASE("stream: ends come and go while the other one is adopted, used and closed") {
