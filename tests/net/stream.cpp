@@ -222,6 +222,7 @@ TEST_CASE("stream: two ends that are adopted at the same time both know it") {
     std::thread elsewhere{[&] {
         for (int round = 0; round != rounds; ++round) {
             while (turn != 2 * round + 1) {
+                std::this_thread::yield();
             }
             second = net::stream::adopt(ends->accepted.release());
             turn = 2 * round + 2;
@@ -233,6 +234,7 @@ TEST_CASE("stream: two ends that are adopted at the same time both know it") {
         turn = 2 * round + 1;
         first = net::stream::adopt(ends->connecting.release());
         while (turn != 2 * round + 2) {
+            std::this_thread::yield();
         }
         unaware += first->why() == net::reason::none && second->why() == net::reason::none ? 0 : 1;
         first.reset();
