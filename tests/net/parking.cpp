@@ -187,15 +187,43 @@ TEST_CASE("parking: on AF_UNIX a sender is told of SHUT_RD, at the latest when w
     }
 }
 
+namespace {
+
+/// What the kernel does to a socket of a program that was killed.
+void vanish(int fd) {
+    const net::unique_fd nowhere{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    CHECK(::dup2(nowhere.get(), fd) == fd);
+}
+
+}  // namespace
+
 TEST_CASE("parking: a sender is woken by a reset that nobody announced") {
     const watchdog watched{"a sender and a reset"};
     check_parked_send([](auto& /*a*/, auto& b) {
-        // What the kernel does for a program that was killed.
         const ::linger at_once{1, 0};
         CHECK(::setsockopt(b.native_handle(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) == 0);
-        const net::unique_fd nowhere{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-        CHECK(::dup2(nowhere.get(), b.native_handle()) >= 0);
+        vanish(b.native_handle());
     });
+}
+
+TEST_CASE("parking: a sender is woken by the end of a program that announced nothing") {
+    const watchdog watched{"a sender and a death"};
+    for (const auto kind : connections()) {
+        CAPTURE(to_string(kind));
+        auto pair = on_the_ring(connect(kind), no_overflow());
+        fill(pair.first);
+        const std::byte one{};
+        caller<std::string> sleeper{[&] { return told(pair.first.send({&one, 1})); }};
+        CHECK(sleeper.sleeps());
+        vanish(pair.second.native_handle());
+        // What was in the socket was read, so all it shows is a FIN: the byte may still be accepted, and is refused.
+        const auto outcome = sleeper.outcome();
+        CHECK((outcome == "1" || outcome == "EPIPE"));
+        ::pollfd entry{pair.first.native_handle(), 0, 0};
+        CHECK(::poll(&entry, 1, -1) == 1);
+        CHECK(told(pair.first.send({&one, 1})) == "EPIPE");
+        CHECK(pair.first.route() == splice::route::tcp);
+    }
 }
 
 TEST_CASE("parking: a sender sleeps through the end of the other direction, and goes on by the ring") {

@@ -3,15 +3,17 @@
 
 #include <fcntl.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
+#include <sys/syscall.h>
 
 #include <array>
 #include <atomic>
 #include <csignal>
+#include <optional>
 #include <thread>
 #include <utility>
 
 #include "../support/caller.hpp"
+#include "../support/denied.hpp"
 #include "../support/dies.hpp"
 #include "../support/in_child.hpp"
 #include "../support/script.hpp"
@@ -84,9 +86,7 @@ TEST_CASE("stream: without descriptors for the rings both ends stay on their soc
     CHECK(in_child([] {
               auto ends = connect(connection::tcp4);
               auto first = net::stream::adopt(ends.connecting.release());
-              ::rlimit limit{};
-              limit.rlim_cur = limit.rlim_max = static_cast<::rlim_t>(ends.accepted.get()) + 2;
-              if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+              if (!denied(SYS_eventfd2, EMFILE)) {
                   return 1;
               }
               auto second = net::stream::adopt(ends.accepted.release());
@@ -203,12 +203,45 @@ TEST_CASE("stream: a signal does not end a wait") {
                         std::this_thread::yield();
                     }
                 }
-                CHECK(a.send(to).value_or(0) == 5);
+                const std::array<std::byte, 5> from{};
+                CHECK(a.send(from).value_or(0) == 5);
                 CHECK(sleeper.outcome() == "5");
             });
         }
     }
     REQUIRE(::sigaction(SIGUSR1, &before, nullptr) == 0);
+}
+
+TEST_CASE("stream: two ends that are adopted at the same time both know it") {
+    const watchdog watched{"two adoptions at once"};
+    std::optional<connected> ends;
+    std::optional<net::stream> first;
+    std::optional<net::stream> second;
+    std::atomic<int> turn{0};  // Odd while both adopt.
+    constexpr int rounds = 2000;
+    std::thread elsewhere{[&] {
+        for (int round = 0; round != rounds; ++round) {
+            while (turn != 2 * round + 1) {
+                std::this_thread::yield();
+            }
+            second = net::stream::adopt(ends->accepted.release());
+            turn = 2 * round + 2;
+        }
+    }};
+    int unaware = 0;
+    for (int round = 0; round != rounds; ++round) {
+        ends = connect(connection::unix_pair);
+        turn = 2 * round + 1;
+        first = net::stream::adopt(ends->connecting.release());
+        while (turn != 2 * round + 2) {
+            std::this_thread::yield();
+        }
+        unaware += first->why() == net::reason::none && second->why() == net::reason::none ? 0 : 1;
+        first.reset();
+        second.reset();
+    }
+    elsewhere.join();
+    CHECK(unaware == 0);
 }
 
 TEST_CASE("stream: ends come and go while the other one is adopted, used and closed") {

@@ -1,7 +1,9 @@
 // A few lines of what two programs do with a connection, to be run on plain sockets and on streams, and compared.
 #pragma once
 
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -132,6 +134,17 @@ template <class End>
     if (verb == "sees_fin" || verb == "sees_end") {
         ::pollfd entry{end.native_handle(), static_cast<short>(verb == "sees_fin" ? POLLRDHUP : 0), 0};
         return ::poll(&entry, 1, 5000) == 1 ? "yes" : "no";
+    }
+    if (verb == "arrives") {
+        // AF_UNIX counts what is not read yet, and needs no time.
+        int domain = 0;
+        ::socklen_t length = sizeof domain;
+        REQUIRE(::getsockopt(end.native_handle(), SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0);
+        int on_the_way = domain == AF_UNIX ? 0 : 1;
+        while (on_the_way != 0) {
+            REQUIRE(::ioctl(end.native_handle(), SIOCOUTQ, &on_the_way) == 0);
+        }
+        return "yes";
     }
     return "unknown verb " + verb;
 }
