@@ -1,6 +1,7 @@
 // What things weigh. A change here is a decision, not an accident.
 #include <ferrule/ferrule.hpp>
 
+#include <cstddef>
 #include <mutex>
 
 #include <doctest/doctest.h>
@@ -29,6 +30,16 @@ static_assert(sizeof(mirrored_ring<>::producer_type) == 128 && sizeof(mirrored_r
 static_assert(sizeof(borrowed_ring<>) == sizeof(bytes));
 static_assert(sizeof(huge_ring<>::producer_type) == 128 && sizeof(huge_ring<>::consumer_type) == 128);
 static_assert(sizeof(inline_ring<std::byte, 128>) == 512 + 128 + 128);
+
+// What two processes must agree on. A change here is a new version of the layout.
+static_assert(sizeof(storage::shared_header) == 48 && sizeof(storage::shared_page) == 5 * 128);
+static_assert(offsetof(storage::shared_header, magic) == 0 && offsetof(storage::shared_header, layout) == 8);
+static_assert(offsetof(storage::shared_header, capacity) == 16 && offsetof(storage::shared_header, element_size) == 24);
+static_assert(offsetof(storage::shared_header, page_size) == 32 && offsetof(storage::shared_header, maker) == 40);
+static_assert(offsetof(storage::shared_page, as_producer) == 128 && offsetof(storage::shared_page, as_consumer) == 384);
+static_assert(offsetof(announcement<detail::native>, need_at) == 128 + 8 &&
+              offsetof(announcement<detail::native>, wakes) == 128 + 16);
+static_assert(sizeof(shared_ring<>::producer_type) == 128 && sizeof(shared_ring<>::consumer_type) == 128);
 
 }  // namespace
 
