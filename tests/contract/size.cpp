@@ -2,6 +2,7 @@
 #include <ferrule/ferrule.hpp>
 #include <ferrule/splice/channel.hpp>
 
+#include <cstddef>
 #include <mutex>
 
 #include <doctest/doctest.h>
@@ -35,6 +36,15 @@ static_assert(sizeof(inline_ring<std::byte, 128>) == 512 + 128 + 128);
 static_assert(sizeof(splice::side_words<detail::native>) == 3 * 128);
 static_assert(sizeof(splice::joint<heap_ring<std::byte, waiter::eventfd>>) == 2 * (512 + 128) + 2 * 3 * 128);
 static_assert(sizeof(result<std::size_t>) == 16 && sizeof(result<void>) == 4);
+// What two processes must agree on. A change here is a new version of the layout.
+static_assert(sizeof(storage::shared_header) == 48 && sizeof(storage::shared_page) == 5 * 128);
+static_assert(offsetof(storage::shared_header, magic) == 0 && offsetof(storage::shared_header, layout) == 8);
+static_assert(offsetof(storage::shared_header, capacity) == 16 && offsetof(storage::shared_header, element_size) == 24);
+static_assert(offsetof(storage::shared_header, page_size) == 32 && offsetof(storage::shared_header, maker) == 40);
+static_assert(offsetof(storage::shared_page, as_producer) == 128 && offsetof(storage::shared_page, as_consumer) == 384);
+static_assert(offsetof(announcement<detail::native>, need_at) == 128 + 8 &&
+              offsetof(announcement<detail::native>, wakes) == 128 + 16);
+static_assert(sizeof(shared_ring<>::producer_type) == 128 && sizeof(shared_ring<>::consumer_type) == 128);
 
 }  // namespace
 

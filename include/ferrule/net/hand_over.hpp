@@ -13,8 +13,17 @@
 
 namespace ferrule::inline v0::net {
 
-/// Sends `fd` over `socket`. The receiver gets one of its own; the caller keeps this one.
+/// Sends `fd` over `socket`. The receiver gets one of its own; the caller keeps this one. EAFNOSUPPORT if `socket` is
+/// of another family.
 [[nodiscard]] inline result<void> send_descriptor(int socket, int fd) noexcept {
+    int family = 0;
+    ::socklen_t size = sizeof family;
+    if (::getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &family, &size) != 0) {
+        return failed{errno};
+    }
+    if (family != AF_UNIX) {
+        return failed{EAFNOSUPPORT};  // TCP would send the byte, drop the descriptor and report success.
+    }
     char byte = 0;
     ::iovec text{&byte, 1};
     alignas(::cmsghdr) std::byte room[CMSG_SPACE(sizeof(int))]{};
@@ -60,10 +69,13 @@ namespace ferrule::inline v0::net {
     unique_fd first;
     bool only_one = true;
     for (::cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
-        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) {
+        // SCM_PIDFD: a descriptor as well, of the kernel's, if the caller has set SO_PASSPIDFD.
+        constexpr int pidfd = 4;
+        if (header->cmsg_level != SOL_SOCKET || (header->cmsg_type != SCM_RIGHTS && header->cmsg_type != pidfd)) {
             only_one = false;
             continue;
         }
+        only_one = only_one && header->cmsg_type == SCM_RIGHTS;
         for (std::size_t at = 0; at + sizeof(int) <= header->cmsg_len - CMSG_LEN(0); at += sizeof(int)) {
             int fd = -1;
             std::memcpy(&fd, CMSG_DATA(header) + at, sizeof fd);

@@ -160,6 +160,11 @@ public:
 
     /// Gives back the pages of `n` slots from `cursor` on, which nobody but this process's producer may touch now.
     void discard(std::uint64_t cursor, std::size_t n) noexcept {
+        if (n == geometry_.capacity()) {
+            // The page in which the stream stands as well, and what is left over of the last one.
+            slots_.discard(0, footprint(n) - 2 * detail::page_size());
+            return;
+        }
         const std::size_t in_front = geometry_.first_piece(cursor, n);
         discard_slots(geometry_.offset(cursor), in_front);
         discard_slots(0, n - in_front);
