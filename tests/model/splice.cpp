@@ -273,6 +273,15 @@ void add(catalogue& to, const char* name, limits within, hazards may_happen = {}
 
 void add_splice(catalogue& to) {
     using enum when_full;
+    add<given_rings<asymmetric>>(to, "rings given in mid-life, 3 bytes, asymmetric", up_to(1));
+    add<killed_reader<asymmetric>>(to, "a reader that dies, asymmetric", up_to(4));
+    add<closed_by_the_reader<1, 1, asymmetric, wait>>(to, "closed by the reader, 1 byte, asymmetric", up_to(4));
+    add<closed_by_the_reader<2, 2, asymmetric, wait>>(to, "closed by the reader, 2 bytes, asymmetric", up_to(4));
+    add<closed_by_the_reader<2, 2, symmetric, wait>>(to, "closed by the reader, 2 bytes, symmetric", up_to(3));
+    add<closed_by_the_reader<1, 3, asymmetric, wait>>(to, "closed by the reader, 3 bytes, asymmetric", up_to(3));
+    add<closed_by_the_reader<1, 3, asymmetric, spill>>(to, "closed by the reader, 3 bytes, spilling, asymmetric",
+                                                       up_to(3));
+    add<half_closed_by_the_reader<2, asymmetric>>(to, "half-closed by the reader, 2 bytes, asymmetric", up_to(2));
     add<from_birth<1, 1, 2, symmetric>>(to, "from birth, 2 bytes, symmetric", up_to(1));
     add<from_birth<1, 1, 2, asymmetric>>(to, "from birth, 2 bytes, asymmetric", up_to(2));
     add<from_birth<1, 1, 3, asymmetric>>(to, "from birth, 3 bytes, asymmetric", up_to(2), {}, true);
@@ -288,13 +297,6 @@ void add_splice(catalogue& to) {
                                                                     up_to(2), deadlines_pass, true);
     add<until_its_end<1, 1, 2, asymmetric, wait>>(to, "until its end, 2 bytes, asymmetric", up_to(2));
     add<until_its_end<1, 1, 2, asymmetric, spill>>(to, "until its end, 2 bytes, spilling, asymmetric", up_to(2));
-    add<half_closed_by_the_reader<2, asymmetric>>(to, "half-closed by the reader, 2 bytes, asymmetric", up_to(2));
-    add<closed_by_the_reader<1, 3, asymmetric, wait>>(to, "closed by the reader, 3 bytes, asymmetric", up_to(4));
-    add<closed_by_the_reader<2, 3, symmetric, wait>>(to, "closed by the reader, 3 bytes, symmetric", up_to(3));
-    add<closed_by_the_reader<1, 3, asymmetric, spill>>(to, "closed by the reader, 3 bytes, spilling, asymmetric",
-                                                       up_to(4));
-    add<killed_reader<asymmetric>>(to, "a reader that dies, asymmetric", up_to(4));
-    add<given_rings<asymmetric>>(to, "rings given in mid-life, 3 bytes, asymmetric", up_to(1));
 }
 
 }  // namespace ferrule::model
