@@ -60,6 +60,7 @@ void add_stalls(catalogue& to);
 void add_deadlines(catalogue& to);
 void add_bursts(catalogue& to);
 void add_ledger(catalogue& to);
+void add_splice(catalogue& to);
 
 /// True if this is how the entry must end.
 [[nodiscard]] bool as_expected(const entry& which, const report& found) noexcept;

@@ -349,11 +349,11 @@ void add(catalogue& to, const char* name, expectation ends = expectation::reacha
 }  // namespace
 
 void add_ledger(catalogue& to) {
+    add<counting>(to, "spilling as soon as the ring is open, 3 bytes");
     add<opening<1, 1, 2, 0, 1>>(to, "opening, 2 bytes");
     add<opening<2, 2, 3, 0, 1>>(to, "opening, 3 bytes");
     add<opening<1, 1, 3, 1, 0>>(to, "opening, a flush withdrawn, 3 bytes");
     add<in_mid_life<1, 1, 3>>(to, "opening in mid-life, 3 bytes");
-    add<counting>(to, "spilling as soon as the ring is open, 3 bytes");
     add<spilling<1, 1, 3, 1, 0>>(to, "spilling and returning, 3 bytes");
     add<spilling<1, 2, 3, 1, 1>>(to, "spilling and returning, 3 bytes, 2 by TCP");
     add<half_closing<1, 1, 2, 0>>(to, "half-close, 2 bytes");

@@ -38,6 +38,7 @@ location memory::create(std::uint64_t value) {
         return max_locations;
     }
     words_[words_used_].push_back({0, false, value, {}});
+    locations_used = words_used_ + 1;
     return words_used_++;
 }
 

@@ -6,27 +6,45 @@ set(structural_mutants
   announced_over_a_sibling
   any_cursor_believed
   closed_before_published
+  closed_without_the_barrier
   closing_wakes_nobody
+  counted_from_zero
   drained_after_the_look
+  drained_nudges_nobody
   dying_while_armed
+  epoch_noted_after_tcp_was_asked
+  epoch_nudges_nobody
+  every_fin_is_a_death
+  gone_not_heard
+  gone_without_a_byte
   held_wakes_forgotten_when_arming
   held_wakes_forgotten_when_closing
   held_wakes_forgotten_when_dying
   held_wakes_forgotten_when_waiting
   held_wakes_looked_for_from_the_end
+  left_noted_after_the_last_look
   mark_not_checked_again
   newcomer_not_noticed
+  no_fence_after_the_confirmation
   no_look_after_a_stall
   no_look_after_announcing
   no_look_after_arming
   no_look_after_the_peer_closed
+  no_reload_after_the_confirmation
+  no_second_look_at_the_news
+  no_second_look_at_the_way
+  opened_without_an_answer
   owner_not_checked_when_leaving
   passed_siblings_not_called
   peer_not_roused
   published_by_nobody_when_dying
   refused_fence_ignored
+  settling_not_said
   siblings_not_dismissed
   sleeper_looked_for_before_publishing
+  tcp_taken_ignored
+  tcp_taken_nudges_nobody
+  void_flush_counts
   withdrawn_while_others_sleep
   word_counted_after_the_wake
   word_read_when_parking

@@ -8,11 +8,14 @@
 
 namespace ferrule::model {
 
-inline constexpr std::size_t max_locations = 48;
+inline constexpr std::size_t max_locations = 112;
 /// The threads of a program, and one for what runs before and after them.
 inline constexpr std::size_t max_threads = 5;
 
 using timestamp = std::uint32_t;
+
+/// How many locations the program under way has.
+inline std::size_t locations_used = 0;
 
 struct view {
     std::array<timestamp, max_locations> seen{};
@@ -20,7 +23,7 @@ struct view {
     std::array<std::uint32_t, max_threads> clock{};
 
     void join_seen(const view& other) noexcept {
-        for (std::size_t i = 0; i != max_locations; ++i) {
+        for (std::size_t i = 0; i < locations_used; ++i) {
             seen[i] = std::max(seen[i], other.seen[i]);
         }
     }

@@ -177,9 +177,6 @@ private:
 
         /// Both of them are held fast by the registry meanwhile.
         [[nodiscard]] reason pair_with(core& other) noexcept {
-            if (other.joint_) {
-                return reason::peer_not_found;  // It has met somebody: a descriptor of this connection that was closed.
-            }
             if (!still_connected(other.tcp.fd(), other.name_)) {
                 return reason::peer_not_found;  // Its tuple is in use again, by this connection, which it is not part
                                                 // of.
