@@ -58,9 +58,10 @@ struct half_duplex {
     words from_words;
     words to_words;
     splice::behaviour how = asleep_at_once(Then);
+    uncounted::atomic<std::uint32_t> deaf{0};
     splice::outgoing_tallies<uncounted> sent_tallies;
     splice::incoming_tallies<uncounted> received_tallies;
-    splice::outgoing<ring_type, tcp_type> from{ring, from_words, to_words, from_tcp, how, sent_tallies};
+    splice::outgoing<ring_type, tcp_type> from{ring, from_words, to_words, from_tcp, how, sent_tallies, deaf};
     splice::incoming<ring_type, tcp_type> to{ring, to_words, from_words, to_tcp, how, received_tallies};
     unsigned sent = 0;
     unsigned received = 0;

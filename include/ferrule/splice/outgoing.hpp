@@ -101,6 +101,7 @@ private:
             }
             done += n;
         } while (done != bytes.size());
+        written_ += done;
         count_->bytes_by_ring.add(done);
         // WKp ↔ WKs: after the publication, in the same look as for a sleeper.
         if (ledger_.hear()) [[unlikely]] {
@@ -193,7 +194,7 @@ private:
             return time_point::min();
         }
         // What we wrote counts, or a reader that made just the room we filled would seem not to have moved.
-        const std::uint64_t position = count_->bytes_by_ring.read() + tx_.writable_at_least() + ledger_.taken();
+        const std::uint64_t position = written_ + tx_.writable_at_least() + ledger_.taken();
         if (!standing_still_ || position != stands_at_) {
             standing_still_ = true;
             stands_at_ = position;
@@ -327,6 +328,7 @@ private:
     outlet was_ = outlet::tcp;
     bool standing_still_ = false;
     int pending_error_ = 0;
+    std::uint64_t written_ = 0;    // Into the ring.
     std::uint64_t stands_at_ = 0;  // How far the reader had come,
     time_point since_{};           // and since when.
     unsigned sends_to_skip_ = 0;   // Before the next flush.
