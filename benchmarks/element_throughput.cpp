@@ -43,6 +43,7 @@ void add_all(const char* where) {
     add<T, polled_ring<T, cursor::direct>>(where, "ferrule/polled/direct");
     add<T, default_ring<T, by_pages<T>>>(where, "ferrule/default/batched");
     add<T, polled_ring<T, by_pages<T>>>(where, "ferrule/polled/batched");
+    add<T, polled_ring<T, by_pages<T>, guard::none>>(where, "ferrule/polled/batched/unguarded");
     add<T, boost_run_time_queue<T>>(where, "boost/run_time");
     add<T, mutex_deque<T>>(where, "mutex_deque", slow_batch);
     add<T, pipe_queue<T>>(where, "pipe", slow_batch);
