@@ -44,7 +44,9 @@ public:
     template <class Code>
     explicit other_process(Code code, int type = SOCK_STREAM) {
         std::array<int, 2> ends{};
+        std::array<int, 2> silent{};
         REQUIRE(::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends.data()) == 0);
+        REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, silent.data()) == 0);
         id_ = ::fork();
         REQUIRE(id_ >= 0);
         if (id_ == 0) {
@@ -53,10 +55,13 @@ public:
                 std::signal(deadly, SIG_DFL);  // NOLINT: doctest's handlers are not for this process.
             }
             ::close(ends[0]);
+            ::close(silent[0]);
             ::_exit([&]() noexcept { return static_cast<int>(code(ends[1])); }());
         }
         ::close(ends[1]);
+        ::close(silent[1]);
         socket_ = unique_fd{ends[0]};
+        line_ = unique_fd{silent[0]};
     }
     other_process(const other_process&) = delete;
     other_process& operator=(const other_process&) = delete;
@@ -90,8 +95,8 @@ public:
         REQUIRE(fd);
         return fd;
     }
-    /// Another descriptor of the socket, which hangs up when it dies.
-    [[nodiscard]] unique_fd line() const { return unique_fd{::fcntl(socket_.get(), F_DUPFD_CLOEXEC, 0)}; }
+    /// A socket over which nothing is said, and which hangs up when it dies.
+    [[nodiscard]] unique_fd line() const { return unique_fd{::fcntl(line_.get(), F_DUPFD_CLOEXEC, 0)}; }
 
     /// Waits for its end: "exit 3", or "signal 9".
     [[nodiscard]] std::string outcome() {
@@ -106,6 +111,7 @@ public:
 private:
     ::pid_t id_ = 0;
     unique_fd socket_;
+    unique_fd line_;
 };
 
 /// Returns when the task, a process or a thread, sleeps in a futex.
