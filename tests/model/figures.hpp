@@ -17,6 +17,6 @@ struct figures {
 };
 
 inline constexpr figures floors{
-    .programs = 149, .complete = 106, .executions = 15'000'000, .litmus = 36, .orders = 30, .mutants = 18};
+    .programs = 185, .complete = 120, .executions = 20'000'000, .litmus = 36, .orders = 68, .mutants = 30};
 
 }  // namespace ferrule::model

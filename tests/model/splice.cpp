@@ -144,6 +144,22 @@ struct until_its_end : half_duplex<N, Window, Bytes, Barrier, Then> {
     void settle() { reached(this->received == Bytes); }
 };
 
+/// The same, with a reader who looks without waiting before he waits: what he concluded then must still be right.
+template <class Barrier>
+struct looked_at_before_its_end : half_duplex<1, 1, 1, Barrier> {
+    looked_at_before_its_end() { this->agree(); }
+    void run(unsigned me) {
+        if (me == sender) {
+            this->write_until(1);
+            this->say_goodbye();
+        } else {
+            (void)this->read(at_once);
+            this->read_to_the_end();
+        }
+    }
+    void settle() { reached(this->received == 1); }
+};
+
 /// The reader's endpoint sends nothing more, and goes on reading.
 template <unsigned Bytes, class Barrier>
 struct half_closed_by_the_reader : half_duplex<1, 1, Bytes, Barrier> {
@@ -283,6 +299,7 @@ void add_splice(catalogue& to) {
     add<closed_by_the_reader<1, 3, asymmetric, spill>>(to, "closed by the reader, 3 bytes, spilling, asymmetric",
                                                        up_to(3));
     add<half_closed_by_the_reader<2, asymmetric>>(to, "half-closed by the reader, 2 bytes, asymmetric", up_to(2));
+    add<looked_at_before_its_end<asymmetric>>(to, "until its end, looked at before, 1 byte, asymmetric", up_to(3));
     add<from_birth<1, 1, 2, symmetric>>(to, "from birth, 2 bytes, symmetric", up_to(1));
     add<from_birth<1, 1, 2, asymmetric>>(to, "from birth, 2 bytes, asymmetric", up_to(2));
     add<from_birth<1, 1, 3, asymmetric>>(to, "from birth, 3 bytes, asymmetric", up_to(2), {}, true);
