@@ -280,6 +280,71 @@ private:
     }
 };
 
+/// What an endpoint over AF_UNIX has under it.
+template <class Flow>
+struct modelled_unix : modelled_tcp<Flow> {
+    using modelled_tcp<Flow>::modelled_tcp;
+    [[nodiscard]] static bool is_like_tcp() noexcept { return false; }
+};
+
+/// Two endpoints that have their rings, over a transport that may be like TCP or not.
+template <class Barrier, template <class> class Transport>
+struct spliced {
+    using ring_type = basic_ring<watched<storage::inlined<std::byte, 2>>, eventfd<Barrier>, platform>;
+    using flow_type = flow<2, 2>;
+    using transport_type = Transport<flow_type>;
+
+    spliced() {
+        first.offer(rings, splice::side::first);
+        second.offer(rings, splice::side::second);
+    }
+
+    bool reset = false;
+    flow_type there;
+    flow_type back;
+    transport_type first_tcp{there, back, reset};
+    transport_type second_tcp{back, there, reset};
+    splice::behaviour how = asleep_at_once(when_full::wait);
+    splice::joint<ring_type> rings;
+    splice::channel<ring_type, transport_type> first{first_tcp, how};
+    splice::channel<ring_type, transport_type> second{second_tcp, how};
+};
+
+/// One thread ends what an endpoint sends, another what it receives: the kernel then refuses what comes, and one of the
+/// two must have said so.
+template <class Barrier>
+struct both_directions_shut_down : spliced<Barrier, modelled_tcp> {
+    static constexpr unsigned threads = 2;
+    void run(unsigned me) {
+        require(bool{me == 0 ? this->first.finish_sending() : this->first.stop_receiving()}, "TCP refuses a shutdown");
+    }
+    void settle() {
+        require(this->rings.of_first.endpoint.gone.load(std::memory_order_relaxed) == 1, "nobody said that it is over");
+        reached(true);
+        this->first.close();
+        this->second.close();
+    }
+};
+
+/// A close with something unread, over a transport that cannot reset.
+template <class Barrier>
+struct reset_by_word : spliced<Barrier, modelled_unix> {
+    static constexpr unsigned threads = 2;
+    void run(unsigned me) {
+        if (me != 0) {
+            return;
+        }
+        const std::byte one{1};
+        std::array<std::byte, 1> room{};
+        require(bool{this->first.send({}, at_once)} && !this->second.receive(room, at_once), "no way to the ring");
+        require(bool{this->first.send({&one, 1}, at_once)}, "no room in an empty ring");
+        this->second.close();
+        require(!this->first.receive(room, forever), "the end came without the reset");
+        reached(true);
+    }
+    void settle() { this->first.close(); }
+};
+
 template <class State>
 void add(catalogue& to, const char* name, limits within, hazards may_happen = {}, bool takes_long = false) {
     to.push_back(
@@ -291,6 +356,8 @@ void add(catalogue& to, const char* name, limits within, hazards may_happen = {}
 void add_splice(catalogue& to) {
     using enum when_full;
     add<given_rings<asymmetric>>(to, "rings given in mid-life, 3 bytes, asymmetric", up_to(1));
+    add<both_directions_shut_down<asymmetric>>(to, "both directions shut down by two threads, asymmetric", up_to(3));
+    add<reset_by_word<asymmetric>>(to, "reset by word, asymmetric", all_of_it);
     add<killed_reader<asymmetric>>(to, "a reader that dies, asymmetric", up_to(4));
     add<closed_by_the_reader<1, 1, asymmetric, wait>>(to, "closed by the reader, 1 byte, asymmetric", up_to(4));
     add<closed_by_the_reader<2, 2, asymmetric, wait>>(to, "closed by the reader, 2 bytes, asymmetric", up_to(4));

@@ -7,13 +7,14 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
+
+#include <ferrule/detail/rest_until.hpp>
 
 namespace ferrule::inline v0::detail {
 
@@ -51,16 +52,7 @@ public:
     /// Sleeps until rung, until nobody is left who could, until `deadline`, or until a signal arrives.
     void wait(std::chrono::steady_clock::time_point deadline) noexcept {
         ::pollfd entry{fd_, POLLIN, 0};
-        ::timespec rest{};
-        const bool bounded = deadline != std::chrono::steady_clock::time_point::max();
-        if (bounded) {
-            const auto left =
-                std::chrono::duration_cast<std::chrono::nanoseconds>(deadline - std::chrono::steady_clock::now())
-                    .count();
-            rest.tv_sec = std::max<std::int64_t>(left, 0) / 1'000'000'000;
-            rest.tv_nsec = std::max<std::int64_t>(left, 0) % 1'000'000'000;
-        }
-        if (::ppoll(&entry, 1, bounded ? &rest : nullptr, nullptr) > 0) {
+        if (::ppoll(&entry, 1, rest_until{deadline}.get(), nullptr) > 0) {
             dead_ = dead_ || (static_cast<unsigned>(entry.revents) & (POLLHUP | POLLERR | POLLNVAL)) != 0;
         }
     }

@@ -5,12 +5,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <ctime>
 
 #include <ferrule/detail/failure.hpp>
+#include <ferrule/detail/rest_until.hpp>
 
 namespace ferrule::inline v0::detail {
 
@@ -40,16 +39,7 @@ public:
     /// Sleeps until signalled, until `deadline`, or until a signal arrives.
     void wait(std::chrono::steady_clock::time_point deadline) noexcept {
         ::pollfd entry{fd_, POLLIN, 0};
-        ::timespec rest{};
-        const bool bounded = deadline != std::chrono::steady_clock::time_point::max();
-        if (bounded) {
-            const auto left =
-                std::chrono::duration_cast<std::chrono::nanoseconds>(deadline - std::chrono::steady_clock::now())
-                    .count();
-            rest.tv_sec = std::max<std::int64_t>(left, 0) / 1'000'000'000;
-            rest.tv_nsec = std::max<std::int64_t>(left, 0) % 1'000'000'000;
-        }
-        ::ppoll(&entry, 1, bounded ? &rest : nullptr, nullptr);
+        ::ppoll(&entry, 1, rest_until{deadline}.get(), nullptr);
     }
 
 private:

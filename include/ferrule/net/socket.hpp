@@ -8,16 +8,15 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <ctime>
 #include <span>
 #include <utility>
 
 #include <ferrule/concepts.hpp>
+#include <ferrule/detail/rest_until.hpp>
 #include <ferrule/net/fd.hpp>
 #include <ferrule/result.hpp>
 
@@ -62,16 +61,7 @@ public:
 
     [[nodiscard]] transport_events park(int doorbell, transport_events watched, time_point deadline) const noexcept {
         ::pollfd entries[2] = {{doorbell, POLLIN, 0}, {fd_.get(), events(watched), 0}};
-        ::timespec rest{};
-        const bool bounded = deadline != time_point::max();
-        if (bounded) {
-            const auto left =
-                std::chrono::duration_cast<std::chrono::nanoseconds>(deadline - std::chrono::steady_clock::now())
-                    .count();
-            rest.tv_sec = std::max<std::int64_t>(left, 0) / 1'000'000'000;
-            rest.tv_nsec = std::max<std::int64_t>(left, 0) % 1'000'000'000;
-        }
-        if (::ppoll(entries, 2, bounded ? &rest : nullptr, nullptr) <= 0) {
+        if (::ppoll(entries, 2, ferrule::detail::rest_until{deadline}.get(), nullptr) <= 0) {
             return {};
         }
         const auto seen = static_cast<unsigned>(entries[1].revents);

@@ -120,8 +120,9 @@ public:
 
     /// Wants no more. What has arrived can still be received; then the stream has ended. Any thread.
     [[nodiscard]] result<void> stop_receiving() noexcept {
-        // Before TCP shows it: the sending half must not take it for the peer's death.
-        deaf_.store(1, std::memory_order_release);
+        // Relaxed, hint: before the system call, whose effect the sending half must not take for the peer's death; it
+        // asks behind a fence.
+        deaf_.store(1, std::memory_order_relaxed);
         const auto done = tcp_->stop_receiving();
         if (done) {
             note_stop(stopped_receiving_);

@@ -244,8 +244,8 @@ private:
 
     /// True if nothing but the peer's death can be why TCP has ended.
     [[nodiscard]] bool end_means_death() const noexcept {
-        // Acquire, behind the fence in there: an end that was seen follows the flag (channel::stop_receiving).
-        return ledger_.fin_means_death() && deaf_->load(std::memory_order_acquire) == 0;
+        // Relaxed, hint: behind the fence in there, so that an end that was seen follows the flag (stop_receiving).
+        return ledger_.fin_means_death() && deaf_->load(std::memory_order_relaxed) == 0;
     }
 
     /// The peer closed, or wants to leave the ring.
