@@ -141,6 +141,10 @@ public:
     };
 
     void run(const scene& what, const call_type& how, const extent& where) {
+        constexpr std::uint64_t enough_failures = 100;
+        if (sum_->failures > enough_failures) {
+            return;
+        }
         scene_ = &what;
         call_ = &how;
         start_ = where.start;
