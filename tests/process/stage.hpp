@@ -159,6 +159,7 @@ private:
 }  // namespace ferrule::test
 
 namespace ferrule::inline v0::detail {
+
 template <class Platform>
 class control_of<test::on_stage, Platform> {
 public:
@@ -170,6 +171,7 @@ public:
         return storage.mine() == which;
     }
 };
+
 }  // namespace ferrule::inline v0::detail
 
 namespace ferrule::test {

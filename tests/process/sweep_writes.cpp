@@ -141,6 +141,10 @@ public:
     };
 
     void run(const scene& what, const call_type& how, const extent& where) {
+        constexpr std::uint64_t enough_failures = 100;
+        if (sum_->failures > enough_failures) {
+            return;
+        }
         scene_ = &what;
         call_ = &how;
         start_ = where.start;
@@ -191,8 +195,9 @@ private:
     void at_step(std::uint64_t step) {
         const auto values = hostile_values(own(), peer(), ++seed_);
         for (const target what : all_targets) {
-            for (const std::uint64_t value : values) {
-                injection hostile{where_, what, value};
+            const std::size_t stride = what == target::cursor ? 1 : what == target::everything ? 4 : 24;
+            for (std::size_t i = step % stride; i < values.size(); i += stride) {
+                injection hostile{where_, what, values.at(i)};
                 ++sum_->injections;
                 (void)perform({.count = true, .at_step = step, .free_afterwards = true}, hostile,
                               touches_cursor(what) ? verdict::either : verdict::sound);
@@ -371,7 +376,7 @@ void sweep_every_boundary(stepper& steps, totals& sum) {
     stage where{Role};
     sweep<Role, cursor::cached> all{steps, where, sum};
     for (const auto& what : scenes_of<Role>()) {
-        const bool worth_it = what.seen != what.now || what.asleep;
+        const bool worth_it = what.seen != what.now && (what.asleep || what.closed);
         for (const auto& how : calls_of(static_cast<play<Role, cursor::cached>*>(nullptr))) {
             if (worth_it && how.kind == sort::data) {
                 all.run(what, how, {.start = starts.back(), .every_boundary = true});
@@ -427,7 +432,7 @@ TEST_SUITE("process") {
         }
         tell("hostile writes at every instruction", sum);
         CHECK(sum.failures == 0);
-        CHECK(sum.injections >= 1'000'000);
+        CHECK(sum.injections >= 200'000);
     }
 }
 
