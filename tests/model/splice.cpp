@@ -336,8 +336,10 @@ struct reset_by_word : spliced<Barrier, modelled_unix> {
         }
         const std::byte one{1};
         std::array<std::byte, 1> room{};
+        require(!this->second.receive(room, at_once), "there is nothing to read yet");
         require(bool{this->first.send({}, at_once)} && !this->second.receive(room, at_once), "no way to the ring");
         require(bool{this->first.send({&one, 1}, at_once)}, "no room in an empty ring");
+        require(this->first.counts().sent.bytes_by_ring == 1, "it went another way");
         this->second.close();
         require(!this->first.receive(room, forever), "the end came without the reset");
         reached(true);
