@@ -30,6 +30,7 @@ using namespace ferrule::test;
 
 namespace {
 
+#if defined(__x86_64__)
 [[nodiscard]] int times(int in_short, int in_long) {
     return std::getenv("FERRULE_LONG") != nullptr ? in_long : in_short;
 }
@@ -59,7 +60,6 @@ int echo(int socket) {
     return 0;
 }
 
-#if defined(__x86_64__)
 const char* const faults = "signal 11";
 #endif
 
