@@ -47,6 +47,7 @@ concept storage_policy = std::is_object_v<typename S::value_type> && geometry_va
 template <class S>
 concept shared_storage = storage_policy<S> && S::is_shared && requires(const S s) {
     { s.mine() } noexcept -> std::same_as<role>;
+    { s.peer_life() } noexcept -> std::same_as<int>;  // a descriptor that then becomes readable, or -1
     { s.peer_is_gone() } noexcept -> std::same_as<bool>;
 };
 
@@ -131,10 +132,14 @@ concept pollable_point = requires(P p) {
 template <class W>
 concept process_shared = requires { requires W::crosses_processes; };
 
-/// A wait point that notices when nobody is left who could wake it. Law: true for good once a park() or a drain() saw it.
-template <class P>
-concept mortal_point = requires(const P p) {
-    { p.peer_is_gone() } noexcept -> std::same_as<bool>;
+/// A wait point that sleeps on descriptors, and so can tell when nobody is left who could wake it. Law: a park() also ends
+/// when `life` becomes readable or hangs up, unless that is -1; peer_is_gone() is true for good once a park() or a drain()
+/// saw that nobody has the other end of the own descriptor, where it is of a kind that shows it.
+template <class P, class Platform = detail::native>
+concept vigilant_point = requires(P p, const P c, std::chrono::steady_clock::time_point deadline,
+                                  typename Platform::template atomic<std::uint32_t>& word, std::uint32_t seen, int life) {
+    { p.park(word, seen, deadline, life) } noexcept;
+    { c.peer_is_gone() } noexcept -> std::same_as<bool>;
 };
 
 /// How ends pass the time: a recipe, from which a ring makes its two wait points. Law: if `must_be_woken` is false,
@@ -180,6 +185,7 @@ concept transport = requires(T t, std::span<const std::byte> from, std::span<std
     { t.finish_sending() } noexcept -> std::same_as<result<void>>;
     { t.stop_receiving() } noexcept -> std::same_as<result<void>>;
     { t.close(how) } noexcept;
+    { t.is_like_tcp() } noexcept -> std::same_as<bool>;  // its RST and SHUT_RD show at the other end what TCP's show
 };
 
 }  // namespace ferrule::inline v0

@@ -565,12 +565,9 @@ private:
                 // A peer that reads a little and then does something else would leave us waiting for half a ring:
                 // wait for the convenient amount for a moment, then for the exact one. Without a barrier, look often.
                 const bool exactly = hoped_for == want && fenced;
-                time_point until = exactly ? deadline : std::min(deadline, platform::now() + a_moment);
-                if constexpr (may_lose_peer && !mortal_point<Point>) {
-                    until = std::min(until, platform::now() + slice);
-                }
+                const time_point until = exactly ? deadline : std::min(deadline, platform::now() + a_moment);
                 guard_.idle();
-                point.park(theirs_->wakes, seen, until);
+                park(point, seen, until);
                 guard_.resume();
                 note_death(point);
             }
@@ -586,12 +583,25 @@ private:
         return outcome;
     }
 
+    /// Until woken, at the longest until `until`; and not past the death of a peer that is watched.
+    template <class Point>
+    void park(Point& point, std::uint32_t seen, time_point until) noexcept {
+        if constexpr (!may_lose_peer) {
+            point.park(theirs_->wakes, seen, until);
+        } else if constexpr (vigilant_point<Point, platform>) {
+            point.park(theirs_->wakes, seen, until, ring_->storage_.peer_life());
+        } else {
+            const bool watched = ring_->storage_.peer_life() >= 0;
+            point.park(theirs_->wakes, seen, watched ? std::min(until, platform::now() + slice) : until);
+        }
+    }
+
     /// Behind a sleep: is there still somebody to wait for?
     template <class Point>
     void note_death(const Point& point) noexcept {
         if constexpr (may_lose_peer) {
             bool gone = ring_->storage_.peer_is_gone();
-            if constexpr (mortal_point<Point>) {
+            if constexpr (vigilant_point<Point, platform>) {
                 gone = gone || point.peer_is_gone();
             }
             peer_is_gone_ = peer_is_gone_ || gone;

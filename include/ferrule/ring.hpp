@@ -41,10 +41,6 @@ struct point_type<Waiter, Platform> {
 template <class Waiter, class Platform>
 using point_of = typename point_type<Waiter, Platform>::type;
 
-}  // namespace detail
-
-namespace detail {
-
 /// The control block where both ends are in this process: part of the ring.
 template <class Storage, class Platform>
 class control_of {

@@ -117,6 +117,7 @@ public:
     }
 
     void acknowledge_at_once() noexcept {}
+    [[nodiscard]] static bool is_like_tcp() noexcept { return true; }
 
     [[nodiscard]] transport_events park(int doorbell, transport_events watched, time_point deadline) noexcept {
         const auto bell = static_cast<location>(doorbell);

@@ -20,12 +20,12 @@ namespace {
 /// A connection to `listener` from `from`, where another may have been before.
 connected connect_again(int listener, socket_address from) {
     connected pair;
-    pair.connecting = net::unique_fd{::socket(from.family(), SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    pair.connecting = unique_fd{::socket(from.family(), SOCK_STREAM | SOCK_CLOEXEC, 0)};
     set_option(pair.connecting.get(), SOL_SOCKET, SO_REUSEADDR, 1);
     REQUIRE(::bind(pair.connecting.get(), from.get(), from.size()) == 0);
     auto to = socket_address::of(listener);
     REQUIRE(::connect(pair.connecting.get(), to.get(), to.size()) == 0);
-    pair.accepted = net::unique_fd{::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC)};
+    pair.accepted = unique_fd{::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC)};
     REQUIRE(pair.accepted);
     return pair;
 }
@@ -97,21 +97,21 @@ TEST_CASE("identity: IPv4 is one, however a socket writes it") {
 TEST_CASE("identity: what is no connected stream socket has none") {
     std::array<int, 2> ends{};
     REQUIRE(::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends.data()) == 0);
-    const net::unique_fd datagrams{ends[0]};
-    const net::unique_fd other_end{ends[1]};
+    const unique_fd datagrams{ends[0]};
+    const unique_fd other_end{ends[1]};
     CHECK(why_not(datagrams.get()) == net::reason::not_connected);
     for (const int family : {AF_INET, AF_UNIX}) {
-        const net::unique_fd fresh{::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+        const unique_fd fresh{::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)};
         CHECK(why_not(fresh.get()) == net::reason::not_connected);
         const auto listener = listening(family);
         CHECK(why_not(listener.get()) == net::reason::not_connected);
     }
-    const net::unique_fd udp{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+    const unique_fd udp{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
     const auto listener = listening(AF_INET);
     auto to = socket_address::of(listener.get());
     REQUIRE(::connect(udp.get(), to.get(), to.size()) == 0);
     CHECK(why_not(udp.get()) == net::reason::not_connected);
-    const net::unique_fd no_socket{::eventfd(0, EFD_CLOEXEC)};
+    const unique_fd no_socket{::eventfd(0, EFD_CLOEXEC)};
     CHECK(why_not(no_socket.get()) == net::reason::not_connected);
     CHECK(why_not(-1) == net::reason::not_connected);
 }
@@ -128,7 +128,7 @@ TEST_CASE("identity: a connection that has begun to end has none") {
 }
 
 TEST_CASE("identity: a socket connected to itself has none, and works") {
-    const net::unique_fd fd{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    const unique_fd fd{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     auto address = socket_address::loopback(AF_INET);
     REQUIRE(::bind(fd.get(), address.get(), address.size()) == 0);
     address = socket_address::of(fd.get());
@@ -142,7 +142,7 @@ TEST_CASE("identity: a socket connected to itself has none, and works") {
 
 TEST_CASE("identity: multipath TCP has none, and works") {
     constexpr int multipath = 262;
-    const net::unique_fd listener{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, multipath)};
+    const unique_fd listener{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, multipath)};
     if (!listener) {
         MESSAGE("no MPTCP here");
         return;
@@ -152,9 +152,9 @@ TEST_CASE("identity: multipath TCP has none, and works") {
     REQUIRE(::listen(listener.get(), 1) == 0);
     address = socket_address::of(listener.get());
     connected pair;
-    pair.connecting = net::unique_fd{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, multipath)};
+    pair.connecting = unique_fd{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, multipath)};
     REQUIRE(::connect(pair.connecting.get(), address.get(), address.size()) == 0);
-    pair.accepted = net::unique_fd{::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC)};
+    pair.accepted = unique_fd{::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC)};
     REQUIRE(pair.accepted);
     CHECK(why_not(pair.connecting.get()) == net::reason::not_supported);
     auto both = adopt(std::move(pair));
@@ -182,7 +182,7 @@ TEST_CASE("identity: a holder that is left over when its sibling closed meets no
     for (const auto kind : connections()) {
         CAPTURE(to_string(kind));
         auto ends = connect(kind);
-        net::unique_fd left_over{::dup(ends.connecting.get())};
+        unique_fd left_over{::dup(ends.connecting.get())};
         auto pair = on_the_ring(std::move(ends));
         pair.first.close();
         auto late = net::stream::adopt(left_over.release());

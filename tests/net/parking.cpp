@@ -191,7 +191,7 @@ namespace {
 
 /// What the kernel does to a socket of a program that was killed.
 void vanish(int fd) {
-    const net::unique_fd nowhere{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    const unique_fd nowhere{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     CHECK(::dup2(nowhere.get(), fd) == fd);
 }
 

@@ -31,7 +31,7 @@ TEST_CASE("unix_peer: each end's peer is the other") {
 }
 
 TEST_CASE("unix_peer: a socket without a peer has none, and what is no socket") {
-    const net::unique_fd alone{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    const unique_fd alone{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     CHECK(net::peer_inode(inode(alone.get())) == std::nullopt);
     const auto listener = listening(AF_UNIX);
     CHECK(net::peer_inode(inode(listener.get())) == std::nullopt);

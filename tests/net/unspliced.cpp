@@ -62,6 +62,7 @@ TEST_CASE("unspliced: a stream without a peer makes the system calls of a socket
             return;
         }
         const auto one = system_calls([&] { return count_conversation(kind, equipment::one, {}); });
+        CAPTURE(to_string(*plain));
         CHECK(plain->size() == 3);  // sendto, recvfrom, shutdown
         CHECK(one == plain);
         net::options how;

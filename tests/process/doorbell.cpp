@@ -3,8 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,6 +19,7 @@
 #include <ferrule/ferrule.hpp>
 #include <ferrule/net/doorbells.hpp>
 
+#include "../support/other_process.hpp"
 #include "../support/pattern.hpp"
 #include "../support/watchdog.hpp"
 
@@ -31,49 +30,32 @@ namespace {
 
 using bytes_by_bell = shared_ring<std::byte, waiter::doorbell>;
 
-/// A child of ours, which runs `code(memory, bells)` with the other end of a ring and exits with what that returns.
-class other_process {
+/// A ring whose other end another process has, and the pipes between the two. It runs `code(memory, bells)`.
+class spanned {
 public:
     template <class Code>
-    other_process(std::size_t capacity, role ours, Code code) {
-        auto made = storage::shared<std::byte>::create(capacity, ours);
-        REQUIRE(made);
-        auto pipes = net::make_doorbells();
-        REQUIRE(pipes);
-        pid_ = ::fork();
-        REQUIRE(pid_ >= 0);
-        if (pid_ == 0) {
-            ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-            pipes->first = {};
-            auto attached = storage::shared<std::byte>::attach(unique_fd{made->fd()}, other(ours));
-            ::_exit(attached ? code(std::move(*attached), pipes->second.waiter()) : 99);
-        }
-        made->close_fd();
-        memory = std::move(*made);
-        bells = std::move(pipes->first);  // And its copy of the other's dies here.
+    spanned(std::size_t capacity, role ours, Code code)
+        : made_{storage::shared<std::byte>::create(capacity, ours)},
+          pipes_{net::make_doorbells()},
+          process{[&](int /*socket*/) {
+              pipes_->first = {};
+              auto attached = storage::shared<std::byte>::attach(unique_fd{made_->fd()}, other(ours));
+              return attached ? code(std::move(*attached), pipes_->second.waiter()) : 99;
+          }},
+          memory{std::move(*made_)},
+          bells{std::move(pipes_->first)} {
+        pipes_->second = {};  // As long as there is a copy here, it does not seem to be gone when it is.
+        memory.close_fd();
     }
-    other_process(const other_process&) = delete;
-    other_process& operator=(const other_process&) = delete;
-    ~other_process() {
-        if (pid_ > 0) {
-            ::kill(pid_, SIGKILL);
-            ::waitpid(pid_, nullptr, 0);
-        }
-    }
-
-    [[nodiscard]] int pid() const noexcept { return pid_; }
-    [[nodiscard]] unique_fd pidfd() const { return unique_fd{static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0))}; }
-    [[nodiscard]] int exit_code() {
-        int how = 0;
-        ::waitpid(std::exchange(pid_, 0), &how, 0);
-        return WIFEXITED(how) ? WEXITSTATUS(how) : -WTERMSIG(how);
-    }
-
-    storage::shared<std::byte> memory;
-    net::doorbells bells;
 
 private:
-    pid_t pid_ = 0;
+    result<storage::shared<std::byte>> made_;
+    result<net::doorbell_pair> pipes_;
+
+public:
+    other_process process;
+    storage::shared<std::byte> memory;
+    net::doorbells bells;
 };
 
 template <class Producer>
@@ -113,67 +95,67 @@ constexpr std::uint64_t many = 3'000'000;
 
 TEST_CASE("doorbell: a stream from another process, which sleeps and wakes all the time") {
     const watchdog dog{"a stream by doorbells"};
-    other_process sender{64, role::consumer, [](auto shared, waiter::doorbell bells) {
-                             bytes_by_bell ring{std::move(shared), bells};
-                             auto tx = ring.claim_producer();
-                             send_pattern(tx, many);
-                             tx.close();
-                             return 0;
-                         }};
+    spanned sender{64, role::consumer, [](auto shared, waiter::doorbell bells) {
+                       bytes_by_bell ring{std::move(shared), bells};
+                       auto tx = ring.claim_producer();
+                       send_pattern(tx, many);
+                       tx.close();
+                       return 0;
+                   }};
     bytes_by_bell ring{std::move(sender.memory), sender.bells.waiter()};
     auto rx = ring.claim_consumer();
     CHECK(receive_pattern(rx) == many);
-    CHECK(sender.exit_code() == 0);
+    CHECK(sender.process.outcome() == "exit 0");
 }
 
 TEST_CASE("doorbell: a stream to another process, which closes when it has enough") {
     const watchdog dog{"a stream by doorbells"};
-    other_process receiver{64, role::producer, [](auto shared, waiter::doorbell bells) {
-                               bytes_by_bell ring{std::move(shared), bells};
-                               auto rx = ring.claim_consumer();
-                               std::array<std::byte, 64> buffer{};
-                               std::uint64_t received = 0;
-                               while (received < 100'000 && rx.wait_readable(1, no_deadline) == status::ok) {
-                                   received += rx.try_read(buffer);
-                               }
-                               rx.close();
-                               return received >= 100'000 ? 0 : 1;
-                           }};
+    spanned receiver{64, role::producer, [](auto shared, waiter::doorbell bells) {
+                         bytes_by_bell ring{std::move(shared), bells};
+                         auto rx = ring.claim_consumer();
+                         std::array<std::byte, 64> buffer{};
+                         std::uint64_t received = 0;
+                         while (received < 100'000 && rx.wait_readable(1, no_deadline) == status::ok) {
+                             received += rx.try_read(buffer);
+                         }
+                         rx.close();
+                         return received >= 100'000 ? 0 : 1;
+                     }};
     bytes_by_bell ring{std::move(receiver.memory), receiver.bells.waiter()};
     auto tx = ring.claim_producer();
     send_pattern(tx, ~std::uint64_t{0});
     CHECK(tx.state() == status::closed);
-    CHECK(receiver.exit_code() == 0);
+    CHECK(receiver.process.outcome() == "exit 0");
 }
 
 TEST_CASE("doorbell: a peer that is killed ends a wait, behind what it had published") {
     const watchdog dog{"the death of a peer"};
-    other_process sender{1024, role::consumer, [](auto shared, waiter::doorbell bells) {
-                             bytes_by_bell ring{std::move(shared), bells};
-                             auto tx = ring.claim_producer();
-                             send_pattern(tx, 1000);
-                             ::raise(SIGKILL);
-                             return 1;
-                         }};
+    spanned sender{1024, role::consumer, [](auto shared, waiter::doorbell bells) {
+                       bytes_by_bell ring{std::move(shared), bells};
+                       auto tx = ring.claim_producer();
+                       send_pattern(tx, 1000);
+                       ::raise(SIGKILL);
+                       return 1;
+                   }};
     bytes_by_bell ring{std::move(sender.memory), sender.bells.waiter()};
     auto rx = ring.claim_consumer();
     CHECK(receive_pattern(rx) == 1000);
     CHECK(rx.state() == status::closed);
     CHECK(rx.finished());
-    CHECK(sender.exit_code() == -SIGKILL);
+    CHECK(sender.process.outcome() == "signal 9");
 }
 
 TEST_CASE("doorbell: a writer whose reader is killed is told so, asleep or armed") {
     const watchdog dog{"the death of a peer"};
     for (const bool by_event_loop : {false, true}) {
         CAPTURE(by_event_loop);
-        other_process reader{64, role::producer, [](auto shared, waiter::doorbell bells) {
-                                 bytes_by_bell ring{std::move(shared), bells};
-                                 auto rx = ring.claim_consumer();
-                                 (void)rx.wait_readable(64, no_deadline);
-                                 ::raise(SIGKILL);
-                                 return 1;
-                             }};
+        spanned reader{64, role::producer, [](auto shared, waiter::doorbell bells) {
+                           bytes_by_bell ring{std::move(shared), bells};
+                           auto rx = ring.claim_consumer();
+                           (void)rx.wait_readable(64, no_deadline);
+                           ::raise(SIGKILL);
+                           return 1;
+                       }};
         bytes_by_bell ring{std::move(reader.memory), reader.bells.waiter()};
         auto tx = ring.claim_producer();
         const std::array<std::byte, 64> full{};
@@ -188,8 +170,26 @@ TEST_CASE("doorbell: a writer whose reader is killed is told so, asleep or armed
         }
         CHECK(tx.try_write(std::span{full}.first(1)) == 0);
         CHECK(tx.state() == status::closed);
-        CHECK(reader.exit_code() == -SIGKILL);
+        CHECK(reader.process.outcome() == "signal 9");
     }
+}
+
+TEST_CASE("doorbell: an eventfd shows no death, so that a watched peer is looked after") {
+    const watchdog dog{"the death of a peer"};
+    const unique_fd event{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    REQUIRE(event);
+    spanned sender{64, role::consumer, [&](auto shared, waiter::doorbell /*bells*/) {
+                       bytes_by_bell ring{std::move(shared), {.mine = -1, .theirs = event.get()}};
+                       auto tx = ring.claim_producer();
+                       send_pattern(tx, 10);
+                       ::raise(SIGKILL);
+                       return 1;
+                   }};
+    sender.memory.watch_peer(sender.process.life());
+    bytes_by_bell ring{std::move(sender.memory), {.mine = event.get(), .theirs = -1}};
+    auto rx = ring.claim_consumer();
+    CHECK(receive_pattern(rx) == 10);
+    CHECK(sender.process.outcome() == "signal 9");
 }
 
 TEST_CASE("doorbell: ringing neither waits nor raises a signal, whatever the peer did to the pipe") {
@@ -234,13 +234,13 @@ TEST_CASE("doorbell: how soon the death of a peer is noticed, by each way to not
     const auto measure = [](const char* by, const auto& wait) {
         std::vector<double> all;
         for (int i = 0; i != 15; ++i) {
-            other_process sender{64, role::consumer, [](auto shared, waiter::doorbell bells) {
-                                     bytes_by_bell ring{std::move(shared), bells};
-                                     auto tx = ring.claim_producer();
-                                     ::pause();
-                                     return 0;
-                                 }};
-            const int victim = sender.pid();
+            spanned sender{64, role::consumer, [](auto shared, waiter::doorbell bells) {
+                               bytes_by_bell ring{std::move(shared), bells};
+                               auto tx = ring.claim_producer();
+                               ::pause();
+                               return 0;
+                           }};
+            const int victim = sender.process.id();
             // Killed by a third process, while this one sleeps.
             const pid_t killer = ::fork();
             if (killer == 0) {
@@ -258,13 +258,20 @@ TEST_CASE("doorbell: how soon the death of a peer is noticed, by each way to not
         std::printf("a dead peer is noticed by %s: median %.2f ms, most %.2f ms\n", by, all[all.size() / 2],
                     all.back());
     };
-    measure("the HUP of its doorbell", [](other_process& sender) {
+    measure("the HUP of its doorbell", [](spanned& sender) {
         bytes_by_bell ring{std::move(sender.memory), sender.bells.waiter()};
         auto rx = ring.claim_consumer();
         return rx.wait_readable(1, no_deadline);
     });
-    measure("its pidfd, between slices of a futex", [](other_process& sender) {
-        sender.memory.watch_peer(sender.pidfd());
+    measure("its pidfd, beside an eventfd that shows nothing", [](spanned& sender) {
+        const unique_fd event{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+        sender.memory.watch_peer(sender.process.life());
+        bytes_by_bell ring{std::move(sender.memory), {.mine = event.get(), .theirs = -1}};
+        auto rx = ring.claim_consumer();
+        return rx.wait_readable(1, no_deadline);
+    });
+    measure("its pidfd, between slices of a futex", [](spanned& sender) {
+        sender.memory.watch_peer(sender.process.life());
         shared_ring<> ring{std::move(sender.memory)};
         auto rx = ring.claim_consumer();
         return rx.wait_readable(1, no_deadline);

@@ -142,6 +142,7 @@ public:
     [[nodiscard]] std::byte* data() noexcept { return where_->slots(); }
     [[nodiscard]] geometry_type geometry() const noexcept { return where_->memory().geometry(); }
     [[nodiscard]] role mine() const noexcept { return where_->memory().mine(); }
+    [[nodiscard]] static int peer_life() noexcept { return -1; }
     [[nodiscard]] static bool peer_is_gone() noexcept { return false; }
     void discard(std::uint64_t /*cursor*/, std::size_t n) noexcept {
         where_->discarded_too_much = where_->discarded_too_much || n > stage::capacity;

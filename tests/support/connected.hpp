@@ -13,7 +13,7 @@
 #include <vector>
 
 #include <doctest/doctest.h>
-#include <ferrule/net/fd.hpp>
+#include <ferrule/fd.hpp>
 
 namespace ferrule::test {
 
@@ -33,8 +33,8 @@ enum class connection : unsigned char {
 
 /// `connecting` called connect(), `accepted` came from accept(); of a socketpair it is all the same.
 struct connected {
-    net::unique_fd connecting;
-    net::unique_fd accepted;
+    unique_fd connecting;
+    unique_fd accepted;
 };
 
 /// An address of the loopback, with port 0, or of AF_UNIX without a name.
@@ -96,8 +96,8 @@ inline void set_option(int fd, int level, int option, int value) {
     REQUIRE(::setsockopt(fd, level, option, &value, sizeof value) == 0);
 }
 
-[[nodiscard]] inline net::unique_fd listening(int family) {
-    net::unique_fd listener{::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+[[nodiscard]] inline unique_fd listening(int family) {
+    unique_fd listener{::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     auto address = socket_address::loopback(family);
     if (!listener || ::bind(listener.get(), address.get(), address.size()) != 0 || ::listen(listener.get(), 8) != 0) {
         return {};
@@ -112,10 +112,10 @@ inline void set_option(int fd, int level, int option, int value) {
         address = address.mapped();
     }
     connected pair;
-    pair.connecting = net::unique_fd{::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    pair.connecting = unique_fd{::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     REQUIRE(pair.connecting);
     REQUIRE(::connect(pair.connecting.get(), address.get(), address.size()) == 0);
-    pair.accepted = net::unique_fd{::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC)};
+    pair.accepted = unique_fd{::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC)};
     REQUIRE(pair.accepted);
     if (family != AF_UNIX) {
         set_option(pair.connecting.get(), IPPROTO_TCP, TCP_NODELAY, 1);
@@ -128,7 +128,7 @@ inline void set_option(int fd, int level, int option, int value) {
     if (kind == connection::unix_pair) {
         std::array<int, 2> ends{};
         REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0);
-        return {net::unique_fd{ends[0]}, net::unique_fd{ends[1]}};
+        return {unique_fd{ends[0]}, unique_fd{ends[1]}};
     }
     const int family = kind == connection::unix_named ? AF_UNIX : kind == connection::tcp6 ? AF_INET6 : AF_INET;
     const auto listener = listening(family);

@@ -84,6 +84,7 @@ public:
     [[nodiscard]] bool readable() noexcept;
     [[nodiscard]] result<std::size_t> unacknowledged() noexcept;
     void acknowledge_at_once() noexcept;
+    [[nodiscard]] static bool is_like_tcp() noexcept { return true; }
     [[nodiscard]] transport_events park(int doorbell, transport_events watched, time_point deadline) noexcept;
     [[nodiscard]] result<void> finish_sending() noexcept;
     [[nodiscard]] result<void> stop_receiving() noexcept;

@@ -39,7 +39,7 @@ enum class equipment : unsigned char {
 /// A plain socket, with the calls of a stream.
 class plain_end {
 public:
-    explicit plain_end(net::unique_fd fd) noexcept : fd_{std::move(fd)} {}
+    explicit plain_end(unique_fd fd) noexcept : fd_{std::move(fd)} {}
     [[nodiscard]] result<std::size_t> send(std::span<const std::byte> bytes, int flags = 0) const noexcept {
         return count(::send(fd_.get(), bytes.data(), bytes.size(), flags | MSG_NOSIGNAL));
     }
@@ -56,7 +56,7 @@ private:
     [[nodiscard]] static result<std::size_t> count(::ssize_t moved) noexcept {
         return moved < 0 ? result<std::size_t>{failed{errno}} : result<std::size_t>{static_cast<std::size_t>(moved)};
     }
-    net::unique_fd fd_;
+    unique_fd fd_;
 };
 
 [[nodiscard]] inline std::string name_of_error(int error) {

@@ -49,11 +49,12 @@ public:
         dead_ = dead_ || taken == 0;
     }
 
-    /// Sleeps until rung, until nobody is left who could, until `deadline`, or until a signal arrives.
-    void wait(std::chrono::steady_clock::time_point deadline) noexcept {
-        ::pollfd entry{fd_, POLLIN, 0};
-        if (::ppoll(&entry, 1, rest_until{deadline}.get(), nullptr) > 0) {
-            dead_ = dead_ || (static_cast<unsigned>(entry.revents) & (POLLHUP | POLLERR | POLLNVAL)) != 0;
+    /// Sleeps until rung, until nobody is left who could, until `life` is readable or hangs up (-1: nothing does),
+    /// until `deadline`, or until a signal arrives.
+    void wait(std::chrono::steady_clock::time_point deadline, int life) noexcept {
+        ::pollfd entries[2] = {{fd_, POLLIN, 0}, {life, POLLIN | POLLRDHUP, 0}};
+        if (::ppoll(entries, 2, rest_until{deadline}.get(), nullptr) > 0) {
+            dead_ = dead_ || (static_cast<unsigned>(entries[0].revents) & (POLLHUP | POLLERR | POLLNVAL)) != 0;
         }
     }
 

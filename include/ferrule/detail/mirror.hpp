@@ -2,11 +2,11 @@
 #pragma once
 
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstddef>
+
+#include <ferrule/detail/nameless_memory.hpp>
 
 namespace ferrule::inline v0::detail {
 
@@ -17,7 +17,7 @@ class mirror {
 public:
     /// `bytes` must be whole pages.
     explicit mirror(std::size_t bytes) noexcept : bytes_{bytes} {
-        const int fd = memory_of(bytes);
+        const int fd = make_nameless_memory(bytes);
         if (fd < 0) {
             return;
         }
@@ -49,24 +49,6 @@ public:
     [[nodiscard]] std::byte* data() const noexcept { return at_; }
 
 private:
-    /// A descriptor of `bytes` of memory without a name, or -1.
-    [[nodiscard]] static int memory_of(std::size_t bytes) noexcept {
-        ::rlimit longest{};
-        if (::getrlimit(RLIMIT_FSIZE, &longest) != 0 || bytes > longest.rlim_cur) {
-            return -1;  // ftruncate() would end the program with SIGXFSZ.
-        }
-        constexpr unsigned no_exec_seal = 8;  // MFD_NOEXEC_SEAL: some hosts insist on it, older kernels do not know it.
-        int fd = ::memfd_create("ferrule", MFD_CLOEXEC | no_exec_seal);
-        if (fd < 0 && errno == EINVAL) {
-            fd = ::memfd_create("ferrule", MFD_CLOEXEC);
-        }
-        if (fd >= 0 && ::ftruncate(fd, static_cast<::off_t>(bytes)) != 0) {
-            ::close(fd);
-            return -1;
-        }
-        return fd;
-    }
-
     [[nodiscard]] static bool maps(int fd, void* at, std::size_t bytes) noexcept {
         return ::mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == at;
     }

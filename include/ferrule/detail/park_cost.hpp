@@ -73,9 +73,14 @@ private:
 /// Between 5 and 100 microseconds, whatever the measurement says: a machine that was busy just then must not decide
 /// that this process spins for ever.
 [[nodiscard]] inline std::chrono::nanoseconds park_cost() noexcept {
-    using std::chrono::microseconds;
-    static const std::chrono::nanoseconds cost = std::clamp<std::chrono::nanoseconds>(
-        wake_ping_pong::measure(microseconds{50}), microseconds{5}, microseconds{100});
+    using std::chrono::microseconds, std::chrono::nanoseconds;
+    // Two threads that come first at once both measure: nobody waits for the other, nor does a child forked meanwhile.
+    static constinit std::atomic<nanoseconds::rep> known{0};
+    nanoseconds cost{known.load(std::memory_order_relaxed)};  // Relaxed, the value is all there is.
+    if (cost == nanoseconds{0}) [[unlikely]] {
+        cost = std::clamp<nanoseconds>(wake_ping_pong::measure(microseconds{50}), microseconds{5}, microseconds{100});
+        known.store(cost.count(), std::memory_order_relaxed);  // Relaxed, as above.
+    }
     return cost;
 }
 

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include <cstdint>
 #include <utility>
 
+#include <ferrule/detail/nameless_memory.hpp>
 #include <ferrule/result.hpp>
 
 namespace ferrule::inline v0::detail {
@@ -24,21 +24,13 @@ namespace ferrule::inline v0::detail {
 /// a peer could have written as well.
 inline constexpr int size_is_final = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 
-/// A descriptor of `bytes` of zeros whose size can never change, or an errno. Close-on-exec, not executable.
+/// A descriptor of `bytes` of zeros whose size can never change, or an errno.
 [[nodiscard]] inline result<int> make_sealed_memory(std::size_t bytes) noexcept {
-    ::rlimit longest{};
-    if (::getrlimit(RLIMIT_FSIZE, &longest) != 0 || bytes > longest.rlim_cur) {
-        return failed{EFBIG};  // ftruncate() would end the program with SIGXFSZ.
-    }
-    constexpr unsigned no_exec_seal = 8;  // MFD_NOEXEC_SEAL: some hosts insist on it, older kernels do not know it.
-    int fd = ::memfd_create("ferrule", MFD_CLOEXEC | MFD_ALLOW_SEALING | no_exec_seal);
-    if (fd < 0 && errno == EINVAL) {
-        fd = ::memfd_create("ferrule", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    }
+    const int fd = make_nameless_memory(bytes, MFD_ALLOW_SEALING);
     if (fd < 0) {
         return failed{errno};
     }
-    if (::ftruncate(fd, static_cast<::off_t>(bytes)) != 0 || ::fcntl(fd, F_ADD_SEALS, size_is_final) != 0) {
+    if (::fcntl(fd, F_ADD_SEALS, size_is_final) != 0) {
         const int why = errno;
         ::close(fd);
         return failed{why};

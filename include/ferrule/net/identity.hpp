@@ -17,6 +17,7 @@
 #include <optional>
 
 #include <ferrule/net/options.hpp>
+#include <ferrule/net/socket_option.hpp>
 #include <ferrule/net/unix_peer.hpp>
 
 namespace ferrule::inline v0::net {
@@ -72,16 +73,6 @@ namespace detail {
     return name;
 }
 
-template <class T>
-[[nodiscard]] std::optional<T> socket_option(int fd, int level, int option) noexcept {
-    T value{};
-    ::socklen_t size = sizeof value;
-    if (::getsockopt(fd, level, option, &value, &size) != 0) {
-        return std::nullopt;
-    }
-    return value;
-}
-
 /// A tuple names one connection only while the connection stands: afterwards it may be used again.
 [[nodiscard]] inline bool is_established(int fd) noexcept {
     const auto info = socket_option<::tcp_info>(fd, IPPROTO_TCP, TCP_INFO);
@@ -101,7 +92,7 @@ struct identity {
     ::sockaddr_storage here{};
     ::sockaddr_storage there{};
     ::socklen_t size = sizeof here;
-    const auto type = detail::socket_option<int>(fd, SOL_SOCKET, SO_TYPE);
+    const auto type = socket_option<int>(fd, SOL_SOCKET, SO_TYPE);
     if (!type || *type != SOCK_STREAM || ::getsockname(fd, reinterpret_cast<::sockaddr*>(&here), &size) != 0) {
         return {{}, reason::not_connected};
     }
@@ -119,11 +110,11 @@ struct identity {
     }
     const auto local = detail::name_of(here);
     const auto remote = detail::name_of(there);
-    const auto protocol = detail::socket_option<int>(fd, SOL_SOCKET, SO_PROTOCOL);
+    const auto protocol = socket_option<int>(fd, SOL_SOCKET, SO_PROTOCOL);
     if (!local || !remote || protocol != IPPROTO_TCP) {
         return {{}, reason::not_supported};
     }
-    const auto space = detail::socket_option<std::uint64_t>(fd, SOL_SOCKET, SO_NETNS_COOKIE);
+    const auto space = socket_option<std::uint64_t>(fd, SOL_SOCKET, SO_NETNS_COOKIE);
     if (!space) {
         return {{}, reason::no_identity};
     }

@@ -17,7 +17,8 @@
 
 #include <ferrule/concepts.hpp>
 #include <ferrule/detail/rest_until.hpp>
-#include <ferrule/net/fd.hpp>
+#include <ferrule/fd.hpp>
+#include <ferrule/net/socket_option.hpp>
 #include <ferrule/result.hpp>
 
 namespace ferrule::inline v0::net {
@@ -26,7 +27,8 @@ class socket {
 public:
     using time_point = std::chrono::steady_clock::time_point;
 
-    explicit socket(unique_fd fd) noexcept : fd_{std::move(fd)}, is_like_tcp_{!is_unix(fd_.get())} {}
+    explicit socket(unique_fd fd) noexcept
+        : fd_{std::move(fd)}, is_like_tcp_{socket_option<int>(fd_.get(), SOL_SOCKET, SO_DOMAIN) != AF_UNIX} {}
 
     [[nodiscard]] int fd() const noexcept { return fd_.get(); }
     /// AF_UNIX has no RST to close with, and tells a sender that the other end has shut down reading.
@@ -83,11 +85,6 @@ public:
     }
 
 private:
-    [[nodiscard]] static bool is_unix(int fd) noexcept {
-        int domain = 0;
-        ::socklen_t size = sizeof domain;
-        return ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX;
-    }
     [[nodiscard]] static constexpr int flag(blocking may_block) noexcept {
         return may_block == blocking::no ? MSG_DONTWAIT : 0;
     }

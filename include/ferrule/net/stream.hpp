@@ -11,13 +11,12 @@
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
+#include <exception>
 #include <memory>
-#include <new>
 #include <span>
-#include <system_error>
 #include <utility>
 
-#include <ferrule/net/fd.hpp>
+#include <ferrule/fd.hpp>
 #include <ferrule/net/identity.hpp>
 #include <ferrule/net/options.hpp>
 #include <ferrule/net/registry.hpp>
@@ -132,7 +131,10 @@ private:
             channel.close();
         }
 
-        [[nodiscard]] reason why() const noexcept { return why_.load(std::memory_order_relaxed); }
+        [[nodiscard]] reason why() const noexcept {
+            // Relaxed, statistics.
+            return why_.load(std::memory_order_relaxed);
+        }
 
         [[nodiscard]] time_point deadline(int flags) const noexcept {
             return patient_ && (flags & MSG_DONTWAIT) == 0 ? time_point::max() : time_point::min();
@@ -207,7 +209,10 @@ private:
 #endif
         }
 
-        void refuse(reason why) noexcept { why_.store(why, std::memory_order_relaxed); }
+        void refuse(reason why) noexcept {
+            // Relaxed, statistics: whoever stores is making the stream, or holds the registry's lock.
+            why_.store(why, std::memory_order_relaxed);
+        }
 
         const bool patient_;
         const options how_;

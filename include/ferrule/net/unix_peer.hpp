@@ -12,7 +12,7 @@
 #include <cstring>
 #include <optional>
 
-#include <ferrule/net/fd.hpp>
+#include <ferrule/fd.hpp>
 
 namespace ferrule::inline v0::net {
 

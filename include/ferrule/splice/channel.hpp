@@ -139,7 +139,7 @@ public:
         const in_call one{sending_};
         const in_call other{receiving_};
         const bool unread = in_ && in_->leaves_unread();
-        if (unread && !is_like_tcp()) {
+        if (unread && !tcp_->is_like_tcp()) {
             in_->say_reset();
         }
         tcp_->close(unread ? farewell::reset : farewell::orderly);
@@ -209,18 +209,6 @@ private:
         return which_ == side::first ? std::pair{first, second} : std::pair{second, first};
     }
 
-    /// A transport whose RST and whose SHUT_RD show at the other end what they show over TCP. One that may be something
-    /// else says so by a function of this name.
-    [[nodiscard]] bool is_like_tcp() const noexcept {
-        if constexpr (requires {
-                          { tcp_->is_like_tcp() } -> std::same_as<bool>;
-                      }) {
-            return tcp_->is_like_tcp();
-        } else {
-            return true;
-        }
-    }
-
     using flag = typename platform::template atomic<std::uint32_t>;
 
     /// The transport has shut down a direction. If it refuses from now on what the other side sends, as TCP does when
@@ -230,7 +218,7 @@ private:
         direction.store(1, std::memory_order_relaxed);
         platform::full_fence();
         const bool refuses = stopped_receiving_.load(std::memory_order_relaxed) != 0 &&
-                             (stopped_sending_.load(std::memory_order_relaxed) != 0 || !is_like_tcp());
+                             (stopped_sending_.load(std::memory_order_relaxed) != 0 || !tcp_->is_like_tcp());
         if (refuses && is_offered()) {
             // Relaxed, hint: nothing but this value is ever stored; heard with the next send.
             words().first->endpoint.gone.store(1, std::memory_order_relaxed);

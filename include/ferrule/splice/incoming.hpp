@@ -122,9 +122,6 @@ private:
                 case inlet::nothing:
                     break;
             }
-            if (rx_.state() == status::corrupt) [[unlikely]] {
-                return failed{EPROTO};
-            }
             if (ledger_.answer()) {
                 rx_.nudge();
                 by_ring_ = true;

@@ -86,12 +86,6 @@ private:
     /// Large messages are shown piece by piece, so that the reader copies one while we copy the next.
     static constexpr std::size_t piece = std::size_t{16} << 10U;
 
-    /// What a call that cannot go on at once knows.
-    struct attempt {
-        time_point deadline;
-        bool tcp_is_full = false;
-    };
-
     [[nodiscard]] std::size_t put(std::span<const std::byte> bytes) noexcept {
         std::size_t done = 0;
         do {
@@ -123,7 +117,7 @@ private:
             flush_ahead();
             return asked;
         }
-        attempt now{deadline};
+        bool tcp_is_full = false;
         while (done != bytes.size()) {
             if (ledger_.hear()) {
                 react();
@@ -149,7 +143,7 @@ private:
                 continue;
             }
             const time_point feed_from = when_tcp_may_be_fed(way);
-            if (!now.tcp_is_full &&
+            if (!tcp_is_full &&
                 (feed_from == time_point::min() || (at_once && may_spill(way)) || platform::now() >= feed_from)) {
                 const auto sent = tcp_->send(rest, blocking::no);
                 if (sent) {
@@ -168,12 +162,12 @@ private:
                     ledger_.finish();
                     return stop(done, sent.error().value());
                 }
-                now.tcp_is_full = true;
+                tcp_is_full = true;
             }
             if (at_once || platform::now() >= deadline) {
                 return stop(done, EAGAIN);
             }
-            sleep(way, std::min(deadline, now.tcp_is_full ? time_point::max() : feed_from), now);
+            sleep(way, std::min(deadline, tcp_is_full ? time_point::max() : feed_from), tcp_is_full);
         }
         flush_ahead();
         return done;
@@ -212,7 +206,7 @@ private:
 
     [[nodiscard]] bool may_spill(outlet way) const noexcept { return way != outlet::ring || how_->overflow.spills(); }
 
-    void sleep(outlet way, time_point until, attempt& now) noexcept {
+    void sleep(outlet way, time_point until, bool& tcp_is_full) noexcept {
         if (way == outlet::ring && tx_.poll(spinner_, 1, until) == polled::enough) {
             return;
         }
@@ -233,10 +227,10 @@ private:
             tx_.disarm();
             return;
         }
-        const auto seen = tcp_->park(tx_.poll_fd(), {.writable = now.tcp_is_full, .ended = end_means_death()}, until);
+        const auto seen = tcp_->park(tx_.poll_fd(), {.writable = tcp_is_full, .ended = end_means_death()}, until);
         tx_.disarm();
         count_->sleeps.add(1);
-        now.tcp_is_full = now.tcp_is_full && !seen.writable && !seen.failed;
+        tcp_is_full = tcp_is_full && !seen.writable && !seen.failed;
         if (seen.failed || (seen.ended && end_means_death())) {
             ledger_.finish();
         }

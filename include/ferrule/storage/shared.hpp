@@ -150,6 +150,8 @@ public:
     /// `fd` tells when the other process is gone, by becoming readable or hanging up: a pidfd, or a socket that only
     /// that process has the other end of. Waits end then. Without one they do not notice a peer that dies.
     void watch_peer(unique_fd fd) noexcept { peer_ = std::move(fd); }
+    /// That descriptor; -1 without one.
+    [[nodiscard]] int peer_life() const noexcept { return peer_.get(); }
     [[nodiscard]] bool peer_is_gone() const noexcept {
         if (!peer_) {
             return false;

@@ -38,9 +38,9 @@ struct doorbell {
         }
 
         template <class Word>
-        void park(const Word& /*word*/, std::uint32_t /*seen*/,
-                  std::chrono::steady_clock::time_point deadline) noexcept {
-            mine_.wait(deadline);
+        void park(const Word& /*word*/, std::uint32_t /*seen*/, std::chrono::steady_clock::time_point deadline,
+                  int life = -1) noexcept {
+            mine_.wait(deadline, life);
             mine_.drain();
         }
 

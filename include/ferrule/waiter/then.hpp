@@ -41,8 +41,13 @@ struct then {
             return second_.fd();
         }
         void drain() noexcept requires pollable_point<typename Second::template point<Platform>> { second_.drain(); }
+        template <class Word>
+        void park(const Word& word, std::uint32_t seen, std::chrono::steady_clock::time_point deadline,
+                  int life) noexcept requires vigilant_point<typename Second::template point<Platform>, Platform> {
+            second_.park(word, seen, deadline, life);
+        }
         [[nodiscard]] bool peer_is_gone() const noexcept requires
-            mortal_point<typename Second::template point<Platform>> {
+            vigilant_point<typename Second::template point<Platform>, Platform> {
             return second_.peer_is_gone();
         }
 
