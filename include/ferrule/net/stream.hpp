@@ -20,6 +20,7 @@
 #include <ferrule/net/identity.hpp>
 #include <ferrule/net/options.hpp>
 #include <ferrule/net/registry.hpp>
+#include <ferrule/net/shared_joint.hpp>
 #include <ferrule/net/socket.hpp>
 #include <ferrule/presets.hpp>
 #include <ferrule/result.hpp>
@@ -102,6 +103,16 @@ public:
     /// Ends both directions; the other end sees RST if something it sent was not read. No other call may be under way.
     void close() noexcept { core_.reset(); }
 
+    /// Gives this end its half of rings that it shares with the other end, in another process. Both ends may be in the
+    /// middle of anything; each begins to use them in its next calls. Returns EISCONN if it has rings already. No other
+    /// call may be under way.
+    [[nodiscard]] result<void> join(shared_joint half) noexcept {
+        if (!core_) {
+            return failed{EBADF};
+        }
+        return core_->join(std::move(half));
+    }
+
     /// How what this end sends goes at present.
     [[nodiscard]] splice::route route() const noexcept {
         return core_ ? core_->channel.sends_by() : splice::route::tcp;
@@ -142,11 +153,24 @@ private:
 
         net::socket tcp;
 
+        [[nodiscard]] result<void> join(shared_joint half) noexcept {
+            registry<core>::of_this_process().leave(name_, *this);  // Nobody here pairs with it from now on.
+            if (joint_ || shared_joint_) {
+                return failed{EISCONN};
+            }
+            shared_joint_ = std::move(half);
+            channel.offer(shared_joint_.seat());
+            refuse(reason::none);
+            return {};
+        }
+
     private:
-        std::shared_ptr<joint> joint_;  // Outlives the channel.
+        // Whichever it is, it outlives the channel.
+        std::shared_ptr<joint> joint_;
+        shared_joint shared_joint_;
 
     public:
-        splice::channel<ring, net::socket> channel;
+        splice::channel<net::socket, ring, shared_joint::ring> channel;
 
     private:
         [[nodiscard]] static bool is_blocking(int fd) noexcept {
@@ -191,9 +215,9 @@ private:
                 return reason::no_resources;
             }
             other.joint_ = joint_;
-            other.channel.offer(*joint_, splice::side::first);
+            other.channel.offer(joint_->seat_of(splice::side::first));
             other.refuse(reason::none);
-            channel.offer(*joint_, splice::side::second);
+            channel.offer(joint_->seat_of(splice::side::second));
             return reason::none;
         }
 

@@ -1,5 +1,5 @@
 // One endpoint of a splice: a transport, and the two rings it may get at any time. Knows neither descriptors nor
-// sockets, nor how the rings came to be.
+// sockets, nor how the rings came to be, nor whether the other endpoint is in this process.
 #pragma once
 
 #include <atomic>
@@ -8,46 +8,27 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <utility>
 
 #include <ferrule/concepts.hpp>
 #include <ferrule/detail/call.hpp>
 #include <ferrule/detail/failure.hpp>
+#include <ferrule/detail/one_of.hpp>
 #include <ferrule/guard/checked.hpp>
 #include <ferrule/result.hpp>
 #include <ferrule/ring.hpp>
 #include <ferrule/splice/behaviour.hpp>
 #include <ferrule/splice/incoming.hpp>
+#include <ferrule/splice/joint.hpp>
 #include <ferrule/splice/ledger.hpp>
 #include <ferrule/splice/outgoing.hpp>
 
 namespace ferrule::inline v0::splice {
 
-/// Which of the two endpoints of a joint.
-enum class side : unsigned char { first, second };
-
-/// What two endpoints share: a ring for each direction, and what each says about them. Outlives both channels.
-template <class Ring>
-struct joint {
-    using words = side_words<typename Ring::platform_type>;
-
-    /// Rings of `capacity` bytes. Throws what making a ring throws.
-    explicit joint(std::size_t capacity) : from_first{capacity}, from_second{capacity} {}
-    /// Rings whose storage knows its capacity.
-    joint() requires std::default_initializable<Ring>
-    = default;
-
-    Ring from_first;
-    Ring from_second;
-    words of_first;
-    words of_second;
-};
-
 /// One thread may send while another receives; two in the same direction at once stop the program. close() is for when
-/// no other call is under way.
-template <class Ring, transport Transport>
+/// no other call is under way. The rings are of one of the kinds named.
+template <transport Transport, class Ring, class... OtherRings>
 class channel {
     using platform = typename Ring::platform_type;
     using guard_state = typename guard::checked::template state<platform>;
@@ -65,13 +46,14 @@ public:
 
     /// Gives this endpoint its rings. Any thread, once: a second time stops the program. The halves begin to use them
     /// in their next calls.
-    void offer(joint<Ring>& rings, side which) noexcept {
+    template <class Kind>
+        requires(std::same_as<Kind, Ring> || (std::same_as<Kind, OtherRings> || ...))
+    void offer(const seat<Kind>& place) noexcept {
         if (is_offered()) [[unlikely]] {
             detail::misuse("a channel was offered rings twice");
         }
-        rings_ = &rings;
-        which_ = which;
-        // OFr → OFa (is_offered): with the rings, and which side of them is ours.
+        place_.template hold<seat<Kind>>(place);
+        // OFr → OFa (is_offered): with the rings, and what is said about them.
         offered_.store(1, std::memory_order_release);
     }
 
@@ -87,7 +69,7 @@ public:
                 return send_unspliced(bytes, deadline);
             }
         }
-        const auto sent = out_->send(bytes, deadline);
+        const auto sent = out_.with([&](auto& half) noexcept { return half.send(bytes, deadline); });
         note_route();
         return sent;
     }
@@ -100,7 +82,7 @@ public:
         if (!in_ && !install_in()) {
             return receive_unspliced(to, deadline);
         }
-        return in_->receive(to, deadline);
+        return in_.with([&](auto& half) noexcept { return half.receive(to, deadline); });
     }
 
     /// Sends the FIN behind everything that was sent. A call of the sending thread.
@@ -108,7 +90,7 @@ public:
         const in_call in{sending_};
         // Also one that never sent has something to say before its FIN, or the FIN would look like its death.
         if (out_ || install_out()) {
-            out_->finish();
+            out_.with([](auto& half) noexcept { half.finish(); });
             note_route();
         }
         const auto done = tcp_->finish_sending();
@@ -138,13 +120,13 @@ public:
         closed_ = true;
         const in_call one{sending_};
         const in_call other{receiving_};
-        const bool unread = in_ && in_->leaves_unread();
+        const bool unread = in_ && in_.with([](auto& half) noexcept { return half.leaves_unread(); });
         if (unread && !tcp_->is_like_tcp()) {
-            in_->say_reset();
+            in_.with([](auto& half) noexcept { half.say_reset(); });
         }
         tcp_->close(unread ? farewell::reset : farewell::orderly);
         if (in_) {
-            in_->wake_sender();
+            in_.with([](auto& half) noexcept { half.wake_sender(); });
         }
         out_.reset();
         in_.reset();
@@ -186,9 +168,10 @@ private:
         if (!is_offered()) {
             return false;
         }
-        const auto [mine, theirs] = words();
-        out_.emplace(which_ == side::first ? rings_->from_first : rings_->from_second, *mine, *theirs, *tcp_, how_,
-                     sent_, deaf_);
+        place_.with([this]<class Kind>(const seat<Kind>& place) noexcept {
+            out_.template hold<outgoing<Kind, Transport>>(*place.out, *place.mine, *place.theirs, *tcp_, how_, sent_,
+                                                          deaf_);
+        });
         return true;
     }
 
@@ -196,17 +179,10 @@ private:
         if (!is_offered()) {
             return false;
         }
-        const auto [mine, theirs] = words();
-        in_.emplace(which_ == side::first ? rings_->from_second : rings_->from_first, *mine, *theirs, *tcp_, how_,
-                    received_);
+        place_.with([this]<class Kind>(const seat<Kind>& place) noexcept {
+            in_.template hold<incoming<Kind, Transport>>(*place.in, *place.mine, *place.theirs, *tcp_, how_, received_);
+        });
         return true;
-    }
-
-    /// Ours, and the peer's.
-    [[nodiscard]] auto words() const noexcept {
-        auto* const first = &rings_->of_first;
-        auto* const second = &rings_->of_second;
-        return which_ == side::first ? std::pair{first, second} : std::pair{second, first};
     }
 
     using flag = typename platform::template atomic<std::uint32_t>;
@@ -221,7 +197,8 @@ private:
                              (stopped_sending_.load(std::memory_order_relaxed) != 0 || !tcp_->is_like_tcp());
         if (refuses && is_offered()) {
             // Relaxed, hint: nothing but this value is ever stored; heard with the next send.
-            words().first->endpoint.gone.store(1, std::memory_order_relaxed);
+            place_.with(
+                [](const auto& place) noexcept { place.mine->endpoint.gone.store(1, std::memory_order_relaxed); });
         }
     }
 
@@ -274,7 +251,7 @@ private:
     }
 
     void note_route() noexcept {
-        const route now = out_->sends_by();
+        const route now = out_.with([](const auto& half) noexcept { return half.sends_by(); });
         if (now != route_was_) {
             // Relaxed, statistics: sole writer.
             route_.store(route_was_ = now, std::memory_order_relaxed);
@@ -284,8 +261,7 @@ private:
     Transport* tcp_;
     const behaviour how_;
     typename platform::template atomic<std::uint32_t> offered_{0};
-    joint<Ring>* rings_ = nullptr;
-    side which_ = side::first;
+    detail::one_of<seat<Ring>, seat<OtherRings>...> place_;
     bool closed_ = false;
     flag deaf_{0};  // Stored by whoever stops receiving, before it does; loaded by the sender.
     flag stopped_sending_{0};
@@ -297,10 +273,10 @@ private:
     route route_was_ = route::tcp;
     typename platform::template atomic<route> route_{route::tcp};
     outgoing_tallies<platform> sent_;
-    std::optional<outgoing<Ring, Transport>> out_;
+    detail::one_of<outgoing<Ring, Transport>, outgoing<OtherRings, Transport>...> out_;
     alignas(cache_line) guard_state receiving_;
     incoming_tallies<platform> received_;
-    std::optional<incoming<Ring, Transport>> in_;
+    detail::one_of<incoming<Ring, Transport>, incoming<OtherRings, Transport>...> in_;
 };
 
 }  // namespace ferrule::inline v0::splice

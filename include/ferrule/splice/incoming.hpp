@@ -151,9 +151,20 @@ private:
         return received;
     }
 
+    static constexpr int no_doorbell = -1;
+
     /// True if TCP had something in the end.
     [[nodiscard]] bool sleep(time_point until) noexcept {
-        if (!rx_.arm(1)) {
+        if (ledger_.is_out()) {
+            const auto seen = tcp_->park(no_doorbell, {.readable = true}, until);
+            count_->sleeps.add(1);
+            return seen.readable || seen.failed;
+        }
+        const bool armed = rx_.arm(1);
+        if (rx_.peer_died()) {
+            ledger_.lost_sender();
+        }
+        if (!armed) {
             return false;
         }
         if (ledger_.there_is_news()) {

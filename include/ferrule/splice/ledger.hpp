@@ -285,6 +285,10 @@ public:
                                            theirs_->endpoint.half_closed.load(std::memory_order_relaxed) != 0)));
     }
 
+    /// The other process is gone, whatever it has not said: nothing more comes through the ring. What it published was
+    /// published before it went.
+    void lost_sender() noexcept { lost_ = true; }
+
     /// True once the ring is behind us for good.
     [[nodiscard]] bool is_out() const noexcept { return out_; }
 
@@ -296,7 +300,7 @@ private:
         noted_epoch_ = theirs_->sends.epoch.load(std::memory_order_acquire);
         // LVa ← LVr (sending::leave, outgoing::finish): without it the ring may be found empty before its last byte.
         // Relaxed: the fence of confirmed(), always between here and that look, makes them acquires.
-        noted_left_ = theirs_->sends.left.load(std::memory_order_relaxed) != 0 ||
+        noted_left_ = lost_ || theirs_->sends.left.load(std::memory_order_relaxed) != 0 ||
                       theirs_->endpoint.half_closed.load(std::memory_order_relaxed) != 0;
     }
 
@@ -314,6 +318,7 @@ private:
     std::uint32_t noted_epoch_ = 0;
     bool answered_ = false;
     bool noted_left_ = false;
+    bool lost_ = false;
     bool out_ = false;
 };
 

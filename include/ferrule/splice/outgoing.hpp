@@ -85,6 +85,7 @@ public:
 private:
     /// Large messages are shown piece by piece, so that the reader copies one while we copy the next.
     static constexpr std::size_t piece = std::size_t{16} << 10U;
+    static constexpr int no_doorbell = -1;
 
     [[nodiscard]] std::size_t put(std::span<const std::byte> bytes) noexcept {
         std::size_t done = 0;
@@ -212,11 +213,16 @@ private:
         }
         ledger_.about_to_sleep();
         if (way == outlet::ring) {
-            if (!tx_.arm(1, tx_.capacity() / 2)) {
+            if (!tx_.arm(1, tx_.capacity() / 2) && !tx_.peer_died()) {
                 return;
             }
         } else {
             tx_.arm_for_nudge();
+        }
+        if (tx_.peer_died() && !ledger_.is_finished()) {
+            tx_.disarm();
+            ledger_.finish();
+            return;
         }
         if (ledger_.hear()) {
             tx_.disarm();
@@ -227,7 +233,9 @@ private:
             tx_.disarm();
             return;
         }
-        const auto seen = tcp_->park(tx_.poll_fd(), {.writable = tcp_is_full, .ended = end_means_death()}, until);
+        // A bell whose other end is gone rings for ever.
+        const int doorbell = tx_.peer_died() ? no_doorbell : tx_.poll_fd();
+        const auto seen = tcp_->park(doorbell, {.writable = tcp_is_full, .ended = end_means_death()}, until);
         tx_.disarm();
         count_->sleeps.add(1);
         tcp_is_full = tcp_is_full && !seen.writable && !seen.failed;

@@ -182,7 +182,7 @@ TEST_CASE("channel: it opens between two that never wait") {
 
 TEST_CASE("channel: no ring before the receiver looks at it, and nobody waits for that") {
     conversation c{16};
-    c.a.offer(c.rings, splice::side::first);
+    c.a.offer(c.rings.seat_of(splice::side::first));
     const auto begun = scripted::time;
     for (int i = 0; i != 4; ++i) {
         CHECK(c.from_a.send(4, no_deadline) == 4);
@@ -491,7 +491,7 @@ TEST_CASE("channel: a spill that finds TCP full waits for either, and goes by wh
 
 TEST_CASE("channel: a writer that has nothing but TCP is woken when there is room in it") {
     conversation c{16, deterministic(), {.send = 8, .receive = 8}};
-    c.a.offer(c.rings, splice::side::first);
+    c.a.offer(c.rings.seat_of(splice::side::first));
     const auto begun = scripted::time;
     c.meanwhile = [&] { return c.at_b.receive(4) != 0; };  // b has no ring, and never will.
     CHECK(c.from_a.send(100, no_deadline) == 100);
@@ -1166,6 +1166,6 @@ TEST_CASE("channel: it is offered rings once") {
     conversation c{16};
     c.offer();
     splice::joint<pair::ring> others{16};
-    CHECK_DIES("offered rings twice", c.a.offer(others, splice::side::second));
-    CHECK_DIES("offered rings twice", c.a.offer(c.rings, splice::side::first));
+    CHECK_DIES("offered rings twice", c.a.offer(others.seat_of(splice::side::second)));
+    CHECK_DIES("offered rings twice", c.a.offer(c.rings.seat_of(splice::side::first)));
 }
