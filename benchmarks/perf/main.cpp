@@ -58,7 +58,8 @@ void run(const settings& with) {
     progress shown{with.repetitions * (round_trip_paths::count * with.round_trip_sizes.size() +
                                        stream_paths::count * with.stream_sizes.size())};
     print_context(with.where, with.repetitions, seconds(with.each));
-    std::printf("ring: send() and recv() of a stream over a TCP connection, both of whose ends were adopted\n");
+    std::printf(
+        "ring: send() and recv() of a stream over a TCP connection, both of whose ends were adopted and share rings\n");
 
     std::printf("\nROUND TRIP                   k/s    p50 us    p99 us  p99.9 us    cpu   vs TCP  (quartiles)\n");
     for (const std::size_t size : with.round_trip_sizes) {

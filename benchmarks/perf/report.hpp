@@ -96,7 +96,7 @@ inline void print_context(placement where, std::size_t repetitions, double secon
                 "g++",
 #endif
                 __VERSION__);
-    std::printf("two threads pinned to processors %zu and %zu%s; medians of %zu interleaved repetitions of %.2f s\n",
+    std::printf("two processes pinned to processors %zu and %zu%s; medians of %zu interleaved repetitions of %.2f s\n",
                 where.here, where.there, where.shared() ? " (only one: the ring cannot shine)" : "", repetitions,
                 seconds_each);
     std::printf("every byte written and verified; cpu = processor seconds of both ends per second\n");
