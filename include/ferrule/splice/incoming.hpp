@@ -164,7 +164,7 @@ private:
             return seen.readable || seen.failed;
         }
         const bool armed = rx_.arm(1);
-        if (rx_.peer_died()) {
+        if (rx_.peer_died() || rx_.state() == status::closed) {  // The latter is nothing that an endpoint does.
             ledger_.lost_sender();
         }
         if (!armed) {

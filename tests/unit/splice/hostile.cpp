@@ -108,3 +108,51 @@ TEST_CASE("hostile: every word of a peer's, another value at each look, and call
         }
     }
 }
+
+TEST_CASE("hostile: a writer that closes the ring and not the connection is read by TCP from then on") {
+    victims v;
+    v.rings.from_first.claim_producer().close();
+    v.offer();
+    std::size_t accesses = 0;
+    std::size_t parks = 0;
+    v.wire.while_asleep = [&](auto /*deadline*/) {
+        ++parks;
+        return v.from_a.send(3) == 3;
+    };
+    const auto give_up = [&](const shared_access& /*a*/, std::uint64_t value) {
+        if (++accesses == enough) {
+            v.wire.cut(ETIMEDOUT);
+        }
+        return value;
+    };
+    for (int i = 0; i != 3; ++i) {
+        accesses = 0;
+        CHECK(scripted::with(give_up, [&] { return v.at_b.receive(8, no_deadline); }) == 3);
+        CHECK(accesses < 100);
+    }
+    CHECK(parks == 3);
+    CHECK(v.at_b.wrong == 0);
+}
+
+TEST_CASE("hostile: a reader that closes the ring and not the connection is sent to by TCP from then on") {
+    for (const auto deadline : {victims::channel::at_once, no_deadline}) {
+        victims v;
+        v.rings.from_first.claim_consumer().close();
+        v.offer();
+        v.at_b.drain();
+        CHECK(v.from_a.send(1) == 1);
+        v.at_b.drain();
+        std::size_t accesses = 0;
+        const auto give_up = [&](const shared_access& a, std::uint64_t value) {
+            const bool is_gone = a.word == &v.rings.of_second.endpoint.gone;
+            return ++accesses > enough && is_gone ? 1 : value;
+        };
+        CHECK(scripted::with(give_up, [&] { return v.from_a.send(8, deadline); }) == 8);
+        CHECK(accesses < 100);
+        CHECK(v.a.counts().sent.openings == 1);
+        CHECK(v.a.sends_by() == splice::route::tcp);
+        v.at_b.drain();
+        CHECK(v.at_b.received == v.from_a.sent);
+        CHECK(v.at_b.wrong == 0);
+    }
+}
