@@ -35,8 +35,6 @@ using std::chrono::steady_clock;
 
 namespace {
 
-constexpr std::size_t largest_piece = std::size_t{1} << 20U;
-
 std::atomic<std::uint64_t> ticks{0};
 void on_tick(int /*signal*/) { ticks.fetch_add(1, std::memory_order_relaxed); }
 
@@ -119,8 +117,8 @@ void send_pieces(net::stream& by, keyed_sender& out, const leg& of, unsigned see
             about.send_error = EIO;
             return;
         }
-        about.refused += sent ? 0 : 1;
-        about.cut_short += sent && *sent != size ? 1 : 0;
+        about.refused += sent ? 0U : 1U;
+        about.cut_short += sent && *sent != size ? 1U : 0U;
     }
 }
 
@@ -139,7 +137,7 @@ void receive_pieces(net::stream& by, keyed_receiver& in, unsigned seed, report& 
             about.ended = true;
             return;
         }
-        about.refused += received ? 0 : 1;
+        about.refused += received ? 0U : 1U;
     }
 }
 
