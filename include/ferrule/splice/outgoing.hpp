@@ -139,8 +139,13 @@ private:
                     done += n;
                     continue;
                 }
-                if (tx_.state() == status::corrupt) {
+                const status why = tx_.state();
+                if (why == status::corrupt) {
                     return stop(done, EPROTO);
+                }
+                if (why == status::closed) {
+                    ledger_.finish();  // Nothing that an endpoint does. There will never be room again.
+                    continue;
                 }
             }
             const bool at_once = deadline == time_point::min();
