@@ -191,8 +191,7 @@ private:
                 return failed{EISCONN};
             }
             shared_joint_ = std::move(half);
-            channel.offer(shared_joint_.seat());
-            refuse(reason::none);
+            seat_at(shared_joint_.seat());
             return {};
         }
 
@@ -208,6 +207,13 @@ private:
         [[nodiscard]] static bool is_blocking(int fd) noexcept {
             const int flags = ::fcntl(fd, F_GETFL);
             return flags < 0 || (flags & O_NONBLOCK) == 0;
+        }
+
+        template <class Ring>
+        void seat_at(const splice::seat<Ring>& place) noexcept {
+            tcp.keep_alive();
+            refuse(reason::none);
+            channel.offer(place);
         }
 
         void find_the_other_end() noexcept {
@@ -247,9 +253,8 @@ private:
                 return reason::no_resources;
             }
             other.joint_ = joint_;
-            other.channel.offer(joint_->seat_of(splice::side::first));
-            other.refuse(reason::none);
-            channel.offer(joint_->seat_of(splice::side::second));
+            other.seat_at(joint_->seat_of(splice::side::first));
+            seat_at(joint_->seat_of(splice::side::second));
             return reason::none;
         }
 
