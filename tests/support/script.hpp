@@ -51,6 +51,8 @@ public:
     }
     void close() noexcept { fd_.reset(); }
     [[nodiscard]] int native_handle() const noexcept { return fd_.get(); }
+    /// For whoever adopts it.
+    [[nodiscard]] int release() noexcept { return fd_.release(); }
 
 private:
     [[nodiscard]] static result<std::size_t> count(::ssize_t moved) noexcept {
