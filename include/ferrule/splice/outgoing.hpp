@@ -299,10 +299,11 @@ private:
         return seen.interrupted;
     }
 
-    /// True if nothing but the peer's death can be why TCP has ended.
+    /// True if nothing but the peer's death can be why TCP has ended, and that is news: an end that is known would end
+    /// every sleep at once.
     [[nodiscard]] bool end_means_death() const noexcept {
         // Relaxed, hint: behind the fence in there, so that an end that was seen follows the flag (stop_receiving).
-        return ledger_.fin_means_death() && deaf_->load(std::memory_order_relaxed) == 0;
+        return !ledger_.is_finished() && ledger_.fin_means_death() && deaf_->load(std::memory_order_relaxed) == 0;
     }
 
     /// The peer closed, or wants to leave the ring.
