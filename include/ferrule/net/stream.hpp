@@ -19,6 +19,7 @@
 #include <ferrule/fd.hpp>
 #include <ferrule/net/identity.hpp>
 #include <ferrule/net/options.hpp>
+#include <ferrule/net/per_process.hpp>
 #include <ferrule/net/registry.hpp>
 #include <ferrule/net/shared_joint.hpp>
 #include <ferrule/net/socket.hpp>
@@ -33,7 +34,9 @@ namespace ferrule::inline v0::net {
 /// two threads in the same direction at once stop the program.
 ///
 /// Blocks as the descriptor did when it was adopted: a non-blocking one (O_NONBLOCK) gives EAGAIN instead. Never raises
-/// SIGPIPE. A signal does not end a wait. One that was closed or moved from answers EBADF.
+/// SIGPIPE. A signal does not end a wait. One that was closed or moved from answers EBADF. In a forked child it is the
+/// socket still if it had no rings when it was forked, and never gets any; if it had, it answers ESTALE, and is the
+/// parent's alone.
 ///
 /// Where it differs from the socket: a send() that sleeps because the ring is full is not woken by the other end's
 /// SHUT_RD on AF_UNIX, only by what the other end receives or by its close; on AF_UNIX, one that sleeps when the other
@@ -51,8 +54,14 @@ public:
     [[nodiscard]] static stream adopt(int fd, const options& how = {}) { return stream{unique_fd{fd}, how}; }
 
     stream(stream&&) noexcept = default;
-    stream& operator=(stream&&) noexcept = default;
-    ~stream() = default;
+    stream& operator=(stream&& other) noexcept {
+        if (this != &other) {
+            close();
+            core_ = std::move(other.core_);
+        }
+        return *this;
+    }
+    ~stream() { close(); }
 
     /// Sends all of `bytes`; less only if an error or MSG_DONTWAIT kept it from the rest. Returns how many, at least
     /// one (unless there are none), or the error: EPIPE or ECONNRESET if nobody will read them, EAGAIN with
@@ -61,8 +70,8 @@ public:
         if ((flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) != 0) [[unlikely]] {
             return failed{EOPNOTSUPP};
         }
-        if (!core_) [[unlikely]] {
-            return failed{EBADF};
+        if (const int why = unusable()) [[unlikely]] {
+            return failed{why};
         }
         return core_->channel.send(bytes, core_->deadline(flags));
     }
@@ -74,8 +83,8 @@ public:
         if ((flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) != 0) [[unlikely]] {
             return failed{EOPNOTSUPP};
         }
-        if (!core_) [[unlikely]] {
-            return failed{EBADF};
+        if (const int why = unusable()) [[unlikely]] {
+            return failed{why};
         }
         return core_->channel.receive(to, core_->deadline(flags));
     }
@@ -86,8 +95,8 @@ public:
         if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR) {
             return failed{EINVAL};
         }
-        if (!core_) {
-            return failed{EBADF};
+        if (const int why = unusable()) {
+            return failed{why};
         }
         if (how == SHUT_RD) {
             return core_->channel.stop_receiving();
@@ -101,7 +110,12 @@ public:
     }
 
     /// Ends both directions; the other end sees RST if something it sent was not read. No other call may be under way.
-    void close() noexcept { core_.reset(); }
+    void close() noexcept {
+        if (core_ && core_->is_stale()) [[unlikely]] {
+            core_.release()->close_descriptors();  // The rest of it touches memory that a child does not have.
+        }
+        core_.reset();
+    }
 
     /// Gives this end its half of rings that it shares with the other end, in another process. Both ends may be in the
     /// middle of anything; each begins to use them in its next calls. Returns EISCONN if it has rings already. No other
@@ -131,15 +145,30 @@ private:
     class core {
     public:
         core(unique_fd fd, const options& how)
-            : tcp{std::move(fd)}, channel{tcp, how}, patient_{is_blocking(tcp.fd())}, how_{how} {
+            : tcp{std::move(fd)},
+              channel{tcp, how},
+              home_{per_process<registry<core>>::here()},
+              patient_{is_blocking(tcp.fd())},
+              how_{how} {
             find_the_other_end();
         }
         core(const core&) = delete;
         core& operator=(const core&) = delete;
         ~core() {
+            if (!is_home()) {
+                return;  // The connection, and what is shared about it, is the parent's.
+            }
             // Whoever is about to pair with this end has done so when this returns.
-            registry<core>::of_this_process().leave(name_, *this);
+            home_.leave(name_, *this);
             channel.close();
+        }
+
+        /// True in a forked child, whose copy of the rings is not the one that the other end knows.
+        [[nodiscard]] bool is_stale() const noexcept { return !is_home() && channel.has_rings(); }
+
+        void close_descriptors() noexcept {
+            tcp.close(farewell::orderly);
+            shared_joint_.close_descriptors();
         }
 
         [[nodiscard]] reason why() const noexcept {
@@ -154,8 +183,11 @@ private:
         net::socket tcp;
 
         [[nodiscard]] result<void> join(shared_joint half) noexcept {
-            registry<core>::of_this_process().leave(name_, *this);  // Nobody here pairs with it from now on.
-            if (joint_ || shared_joint_) {
+            if (!is_home()) {
+                return failed{ESTALE};
+            }
+            home_.leave(name_, *this);  // Nobody here pairs with it from now on.
+            if (channel.has_rings()) {
                 return failed{EISCONN};
             }
             shared_joint_ = std::move(half);
@@ -194,8 +226,8 @@ private:
             const auto is_stale = [](const core& holder) noexcept {
                 return !still_connected(holder.tcp.fd(), holder.name_);
             };
-            const reason answer = registry<core>::of_this_process().enter(
-                name_, *this, is_stale, [this](core& other) noexcept { return pair_with(other); });
+            const reason answer =
+                home_.enter(name_, *this, is_stale, [this](core& other) noexcept { return pair_with(other); });
             if (answer != reason::peer_not_found) {
                 refuse(answer);
             }
@@ -238,11 +270,21 @@ private:
             why_.store(why, std::memory_order_relaxed);
         }
 
+        [[nodiscard]] bool is_home() const noexcept { return per_process<registry<core>>::is_here(home_); }
+
+        registry<core>& home_;
         const bool patient_;
         const options how_;
         connection_name name_{};
         std::atomic<reason> why_{reason::none};
     };
+
+    [[nodiscard]] int unusable() const noexcept {
+        if (!core_) [[unlikely]] {
+            return EBADF;
+        }
+        return core_->is_stale() ? ESTALE : 0;
+    }
 
     stream(unique_fd fd, const options& how) : core_{std::make_unique<core>(std::move(fd), how)} {}
 
