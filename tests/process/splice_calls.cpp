@@ -20,7 +20,18 @@ namespace {
 constexpr int messages = 1000;
 constexpr std::size_t size = 64;
 
-/// Answers a first byte, so that both ways come onto their rings, and then runs: takes what comes and never sleeps.
+/// One byte there and back, until what is sent goes by the ring.
+bool play_until_on_the_ring(net::stream& by) {
+    std::byte ball{};
+    while (by.route() != splice::route::ring) {
+        if (by.send({&ball, 1}).value_or(0) != 1 || by.recv({&ball, 1}).value_or(0) != 1) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/// Returns the ball as long as it comes alone, and otherwise runs: takes what comes and never sleeps.
 int run_and_receive(net::stream& by, int /*socket*/) {
     std::array<std::byte, 4096> bytes{};
     for (;;) {
@@ -31,18 +42,10 @@ int run_and_receive(net::stream& by, int /*socket*/) {
         if (received && *received == 0) {
             return 0;
         }
-    }
-}
-
-/// Sends until that goes by the ring.
-bool comes_onto_the_ring(net::stream& by) {
-    const std::array<std::byte, 1> byte{};
-    while (by.route() != splice::route::ring) {
-        if (!by.send(byte)) {
-            return false;
+        if (received && *received == 1 && !by.send(std::span{bytes}.first(1))) {
+            return 2;
         }
     }
-    return true;
 }
 
 }  // namespace
@@ -54,7 +57,7 @@ TEST_CASE("splice calls: 64 bytes to a receiver in another process that runs are
         const auto calls = system_calls([kind] {
             far_stream far{kind, {}, run_and_receive};
             const std::array<std::byte, size> message{};
-            if (!comes_onto_the_ring(far.here)) {
+            if (!play_until_on_the_ring(far.here)) {
                 return false;
             }
             bool sent = true;
@@ -81,22 +84,22 @@ TEST_CASE("splice calls: 64 bytes that are there are received without any") {
         const auto calls = system_calls([kind] {
             far_stream far{kind, {}, [](net::stream& there, int socket) {
                                const std::array<std::byte, size> message{};
-                               bool sent = comes_onto_the_ring(there);
+                               bool sent = play_until_on_the_ring(there);
                                for (int i = 0; i != messages; ++i) {
                                    sent = sent && there.send(message).value_or(0) == size;
                                }
                                return sent && say(socket) && hear(socket) ? 0 : 1;
                            }};
             std::array<std::byte, size> message{};
-            // Whatever came by TCP, until the ring is open; the ring holds all that is sent on it.
             while (far.here.stats().received.bytes_by_ring == 0) {
-                if (!far.here.recv(std::span{message}.first(1))) {
+                if (far.here.recv(std::span{message}.first(1)).value_or(0) != 1 ||
+                    far.here.send(std::span{message}.first(1)).value_or(0) != 1) {
                     return false;
                 }
             }
             bool received = hear(far.process.socket());
             mark();
-            for (int i = 1; i != messages; ++i) {
+            for (int i = 0; i != messages; ++i) {
                 received = received && far.here.recv(message).value_or(0) == size;
             }
             mark();
