@@ -5,19 +5,25 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include <atomic>
 #include <bit>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstddef>
 #include <exception>
+#include <limits>
 #include <memory>
 #include <span>
+#include <system_error>
 #include <utility>
 
+#include <ferrule/detail/pieces.hpp>
 #include <ferrule/fd.hpp>
 #include <ferrule/net/identity.hpp>
+#include <ferrule/net/message_flags.hpp>
 #include <ferrule/net/options.hpp>
 #include <ferrule/net/per_process.hpp>
 #include <ferrule/net/registry.hpp>
@@ -33,15 +39,22 @@ namespace ferrule::inline v0::net {
 /// One end of a connection. Move-only; closes its descriptor when it dies. One thread may send while another receives;
 /// two threads in the same direction at once stop the program.
 ///
-/// Blocks as the descriptor did when it was adopted: a non-blocking one (O_NONBLOCK) gives EAGAIN instead. Never raises
-/// SIGPIPE. A signal does not end a wait. One that was closed or moved from answers EBADF. In a forked child it is the
-/// socket still if it had no rings when it was forked, and never gets any; if it had, it answers ESTALE, and is the
-/// parent's alone.
+/// Blocks as the descriptor did when it was adopted: a non-blocking one (O_NONBLOCK) gives EAGAIN instead. Waits no
+/// longer than SO_RCVTIMEO and SO_SNDTIMEO say, as they are set when a call goes to sleep, and then gives EAGAIN. A
+/// signal ends a wait with EINTR, or with what was moved, unless its handler was installed with SA_RESTART and there
+/// is no timeout. EPIPE comes with SIGPIPE, unless MSG_NOSIGNAL says otherwise. One that was closed or moved from
+/// answers EBADF. In a forked child it is the socket still if it had no rings when it was forked, and never gets any;
+/// if it had, it answers ESTALE, and is the parent's alone.
 ///
 /// Where it differs from the socket: a send() that sleeps because the ring is full is not woken by the other end's
 /// SHUT_RD on AF_UNIX, only by what the other end receives or by its close; on AF_UNIX, one that sleeps when the other
 /// end closes with something unread gets EPIPE, and ECONNRESET is recv()'s; recv() of no bytes at all waits for none;
-/// timeouts that were set on the descriptor (SO_RCVTIMEO, SO_SNDTIMEO) end no wait for a ring.
+/// MSG_PEEK with MSG_WAITALL waits for no more than the ring holds, and MSG_PEEK alone for a single byte whatever
+/// SO_RCVLOWAT says; a program that has handlers of both kinds, with SA_RESTART and without, gets EINTR from either; a
+/// signal that comes in the moment in which a call looks at the ring before it sleeps runs its handler and ends
+/// nothing. What is asked of native_handle() with ioctl(2) or getsockopt(2) knows of no ring: hence available(),
+/// unsent() and error(). SO_RCVLOWAT is taken over when there is a ring, and reads as 1 then; later it is
+/// set_low_water() that counts.
 class stream {
     using ring = heap_ring<std::byte, waiter::eventfd>;
     using joint = splice::joint<ring>;
@@ -63,30 +76,91 @@ public:
     }
     ~stream() { close(); }
 
-    /// Sends all of `bytes`; less only if an error or MSG_DONTWAIT kept it from the rest. Returns how many, at least
-    /// one (unless there are none), or the error: EPIPE or ECONNRESET if nobody will read them, EAGAIN with
-    /// MSG_DONTWAIT. `flags`: MSG_DONTWAIT and MSG_NOSIGNAL; others are refused with EOPNOTSUPP.
+    /// Sends all of `bytes`; less only if an error, a timeout, a signal or MSG_DONTWAIT kept it from the rest. Returns
+    /// how many, at least one (unless there are none), or the error: EPIPE or ECONNRESET if nobody will read them,
+    /// EAGAIN, EINTR. `flags`: see net/message_flags.hpp; those not known there are refused with EOPNOTSUPP.
     [[nodiscard]] result<std::size_t> send(std::span<const std::byte> bytes, int flags = 0) noexcept {
-        if ((flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) != 0) [[unlikely]] {
-            return failed{EOPNOTSUPP};
-        }
         if (const int why = unusable()) [[unlikely]] {
             return failed{why};
         }
-        return core_->channel.send(bytes, core_->deadline(flags));
+        const auto deadline = core_->deadline(flags);
+        if ((flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) != 0) [[unlikely]] {
+            return send_as_told(bytes, flags, deadline);
+        }
+        return or_broken_pipe(core_->channel.send(bytes, deadline), flags);
+    }
+    /// The same for bytes in several pieces, as sendmsg(2) or writev(2). EMSGSIZE if there are more than a thousand.
+    [[nodiscard]] result<std::size_t> sendv(std::span<const ::iovec> pieces, int flags = 0) noexcept {
+        if (const int why = unusable()) [[unlikely]] {
+            return failed{why};
+        }
+        if (const int why = why_not(pieces); why != 0) {
+            return failed{why};
+        }
+        return send_as_told(ferrule::detail::pieces<const std::byte>::of(pieces), flags, core_->deadline(flags));
     }
 
     /// Receives what there is into `to`, waiting for the first byte. Returns how many; 0 once the other end has sent
-    /// its last, or after shutdown(SHUT_RD) when nothing is left; or the error: ECONNRESET once, EAGAIN with
-    /// MSG_DONTWAIT. `flags`: MSG_DONTWAIT and MSG_NOSIGNAL; others are refused with EOPNOTSUPP.
+    /// its last, or after shutdown(SHUT_RD) when nothing is left; or the error: ECONNRESET once, EAGAIN, EINTR.
+    /// `flags`: see net/message_flags.hpp; those not known there are refused with EOPNOTSUPP.
     [[nodiscard]] result<std::size_t> recv(std::span<std::byte> to, int flags = 0) noexcept {
-        if ((flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) != 0) [[unlikely]] {
-            return failed{EOPNOTSUPP};
-        }
         if (const int why = unusable()) [[unlikely]] {
             return failed{why};
         }
-        return core_->channel.receive(to, core_->deadline(flags));
+        const auto deadline = core_->deadline(flags);
+        if ((flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) != 0) [[unlikely]] {
+            return receive_as_told(to, flags, deadline);
+        }
+        return core_->channel.receive(to, deadline);
+    }
+    /// The same into several pieces, as recvmsg(2) or readv(2). EMSGSIZE if there are more than a thousand.
+    [[nodiscard]] result<std::size_t> recvv(std::span<const ::iovec> pieces, int flags = 0) noexcept {
+        if (const int why = unusable()) [[unlikely]] {
+            return failed{why};
+        }
+        if (const int why = why_not(pieces); why != 0) {
+            return failed{why};
+        }
+        return receive_as_told(ferrule::detail::pieces<std::byte>::of(pieces), flags, core_->deadline(flags));
+    }
+
+    /// How many bytes recv() would give without waiting: those in the ring, and FIONREAD's. A call of the receiving
+    /// thread.
+    [[nodiscard]] result<std::size_t> available() noexcept {
+        if (const int why = unusable()) {
+            return failed{why};
+        }
+        const auto by_tcp = core_->tcp.available();
+        return by_tcp ? result<std::size_t>{*by_tcp + core_->channel.unread()} : by_tcp;
+    }
+    /// How many bytes have not reached the other end: those in the ring that it has not received, and SIOCOUTQ's. A
+    /// call of the sending thread.
+    [[nodiscard]] result<std::size_t> unsent() noexcept {
+        if (const int why = unusable()) {
+            return failed{why};
+        }
+        const auto by_tcp = core_->tcp.unacknowledged();
+        return by_tcp ? result<std::size_t>{*by_tcp + core_->channel.unread_by_peer()} : by_tcp;
+    }
+    /// The error that no call has told yet, as SO_ERROR: once. No other call may be under way.
+    [[nodiscard]] std::error_code error() noexcept {
+        if (const int why = unusable()) {
+            return {why, std::system_category()};
+        }
+        const int found = core_->channel.take_error();
+        return {found != 0 ? found : core_->tcp.take_error(), std::system_category()};
+    }
+    /// As SO_RCVLOWAT: how many bytes a recv() that waits waits for, or for as many as it has room for. EINVAL if it is
+    /// not positive. A call of the receiving thread.
+    [[nodiscard]] result<void> set_low_water(int bytes) noexcept {
+        if (const int why = unusable()) {
+            return failed{why};
+        }
+        if (bytes <= 0) {
+            return failed{EINVAL};
+        }
+        return core_->channel.set_low_water(static_cast<std::size_t>(bytes)) ? result<void>{}
+                                                                             : core_->tcp.set_low_water(bytes);
     }
 
     /// As shutdown(2): SHUT_WR ends what the other end receives, behind everything that was sent; the sending thread's
@@ -141,6 +215,44 @@ public:
     [[nodiscard]] int native_handle() const noexcept { return core_ ? core_->tcp.fd() : -1; }
 
 private:
+    [[nodiscard, gnu::noinline]] result<std::size_t> send_as_told(ferrule::detail::pieces<const std::byte> bytes,
+                                                                  int flags, time_point deadline) noexcept {
+        const auto [known, how] = told_to_send(flags);
+        return known ? or_broken_pipe(core_->channel.send(bytes, how, deadline), flags)
+                     : result<std::size_t>{failed{EOPNOTSUPP}};
+    }
+    [[nodiscard, gnu::noinline]] result<std::size_t> receive_as_told(ferrule::detail::pieces<std::byte> to, int flags,
+                                                                     time_point deadline) noexcept {
+        const auto [known, how] = told_to_receive(flags, core_->tcp.is_like_tcp());
+        return known ? core_->channel.receive(to, how, deadline) : result<std::size_t>{failed{EOPNOTSUPP}};
+    }
+
+    /// 0, or what sendmsg() and recvmsg() say to such a list.
+    [[nodiscard]] static int why_not(std::span<const ::iovec> pieces) noexcept {
+        if (pieces.size() > UIO_MAXIOV) {
+            return EMSGSIZE;
+        }
+        std::size_t room = std::numeric_limits<::ssize_t>::max();
+        for (const ::iovec& one : pieces) {
+            if (one.iov_len > room) {
+                return EINVAL;
+            }
+            room -= one.iov_len;
+        }
+        return 0;
+    }
+
+    /// As the kernel does it: to the thread that is told EPIPE.
+    [[nodiscard, gnu::always_inline]] static result<std::size_t> or_broken_pipe(result<std::size_t> sent,
+                                                                                int flags) noexcept {
+        if (!sent) [[unlikely]] {
+            if ((flags & MSG_NOSIGNAL) == 0 && sent.error().value() == EPIPE) {
+                (void)std::raise(SIGPIPE);
+            }
+        }
+        return sent;
+    }
+
     /// What has an address of its own, for the other end to find.
     class core {
     public:
@@ -191,8 +303,7 @@ private:
                 return failed{EISCONN};
             }
             shared_joint_ = std::move(half);
-            channel.offer(shared_joint_.seat());
-            refuse(reason::none);
+            seat_at(shared_joint_.seat());
             return {};
         }
 
@@ -208,6 +319,13 @@ private:
         [[nodiscard]] static bool is_blocking(int fd) noexcept {
             const int flags = ::fcntl(fd, F_GETFL);
             return flags < 0 || (flags & O_NONBLOCK) == 0;
+        }
+
+        template <class Ring>
+        void seat_at(const splice::seat<Ring>& place) noexcept {
+            tcp.keep_alive();
+            refuse(reason::none);
+            channel.offer(place);
         }
 
         void find_the_other_end() noexcept {
@@ -247,9 +365,8 @@ private:
                 return reason::no_resources;
             }
             other.joint_ = joint_;
-            other.channel.offer(joint_->seat_of(splice::side::first));
-            other.refuse(reason::none);
-            channel.offer(joint_->seat_of(splice::side::second));
+            other.seat_at(joint_->seat_of(splice::side::first));
+            seat_at(joint_->seat_of(splice::side::second));
             return reason::none;
         }
 
