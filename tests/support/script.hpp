@@ -68,6 +68,8 @@ public:
     }
     void close() noexcept { fd_.reset(); }
     [[nodiscard]] int native_handle() const noexcept { return fd_.get(); }
+    /// For whoever adopts it.
+    [[nodiscard]] int release() noexcept { return fd_.release(); }
 
 private:
     [[nodiscard]] static ::msghdr about(std::span<const ::iovec> pieces) noexcept {

@@ -25,6 +25,7 @@
 #include <ferrule/net/identity.hpp>
 #include <ferrule/net/message_flags.hpp>
 #include <ferrule/net/options.hpp>
+#include <ferrule/net/per_process.hpp>
 #include <ferrule/net/registry.hpp>
 #include <ferrule/net/shared_joint.hpp>
 #include <ferrule/net/socket.hpp>
@@ -42,7 +43,8 @@ namespace ferrule::inline v0::net {
 /// longer than SO_RCVTIMEO and SO_SNDTIMEO say, as they are set when a call goes to sleep, and then gives EAGAIN. A
 /// signal ends a wait with EINTR, or with what was moved, unless its handler was installed with SA_RESTART and there
 /// is no timeout. EPIPE comes with SIGPIPE, unless MSG_NOSIGNAL says otherwise. One that was closed or moved from
-/// answers EBADF.
+/// answers EBADF. In a forked child it is the socket still if it had no rings when it was forked, and never gets any;
+/// if it had, it answers ESTALE, and is the parent's alone.
 ///
 /// Where it differs from the socket: a send() that sleeps because the ring is full is not woken by the other end's
 /// SHUT_RD on AF_UNIX, only by what the other end receives or by its close; on AF_UNIX, one that sleeps when the other
@@ -65,15 +67,21 @@ public:
     [[nodiscard]] static stream adopt(int fd, const options& how = {}) { return stream{unique_fd{fd}, how}; }
 
     stream(stream&&) noexcept = default;
-    stream& operator=(stream&&) noexcept = default;
-    ~stream() = default;
+    stream& operator=(stream&& other) noexcept {
+        if (this != &other) {
+            close();
+            core_ = std::move(other.core_);
+        }
+        return *this;
+    }
+    ~stream() { close(); }
 
     /// Sends all of `bytes`; less only if an error, a timeout, a signal or MSG_DONTWAIT kept it from the rest. Returns
     /// how many, at least one (unless there are none), or the error: EPIPE or ECONNRESET if nobody will read them,
     /// EAGAIN, EINTR. `flags`: see net/message_flags.hpp; those not known there are refused with EOPNOTSUPP.
     [[nodiscard]] result<std::size_t> send(std::span<const std::byte> bytes, int flags = 0) noexcept {
-        if (!core_) [[unlikely]] {
-            return failed{EBADF};
+        if (const int why = unusable()) [[unlikely]] {
+            return failed{why};
         }
         const auto deadline = core_->deadline(flags);
         if ((flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) != 0) [[unlikely]] {
@@ -83,8 +91,8 @@ public:
     }
     /// The same for bytes in several pieces, as sendmsg(2) or writev(2). EMSGSIZE if there are more than a thousand.
     [[nodiscard]] result<std::size_t> sendv(std::span<const ::iovec> pieces, int flags = 0) noexcept {
-        if (!core_) [[unlikely]] {
-            return failed{EBADF};
+        if (const int why = unusable()) [[unlikely]] {
+            return failed{why};
         }
         if (const int why = why_not(pieces); why != 0) {
             return failed{why};
@@ -96,8 +104,8 @@ public:
     /// its last, or after shutdown(SHUT_RD) when nothing is left; or the error: ECONNRESET once, EAGAIN, EINTR.
     /// `flags`: see net/message_flags.hpp; those not known there are refused with EOPNOTSUPP.
     [[nodiscard]] result<std::size_t> recv(std::span<std::byte> to, int flags = 0) noexcept {
-        if (!core_) [[unlikely]] {
-            return failed{EBADF};
+        if (const int why = unusable()) [[unlikely]] {
+            return failed{why};
         }
         const auto deadline = core_->deadline(flags);
         if ((flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) != 0) [[unlikely]] {
@@ -107,8 +115,8 @@ public:
     }
     /// The same into several pieces, as recvmsg(2) or readv(2). EMSGSIZE if there are more than a thousand.
     [[nodiscard]] result<std::size_t> recvv(std::span<const ::iovec> pieces, int flags = 0) noexcept {
-        if (!core_) [[unlikely]] {
-            return failed{EBADF};
+        if (const int why = unusable()) [[unlikely]] {
+            return failed{why};
         }
         if (const int why = why_not(pieces); why != 0) {
             return failed{why};
@@ -119,8 +127,8 @@ public:
     /// How many bytes recv() would give without waiting: those in the ring, and FIONREAD's. A call of the receiving
     /// thread.
     [[nodiscard]] result<std::size_t> available() noexcept {
-        if (!core_) {
-            return failed{EBADF};
+        if (const int why = unusable()) {
+            return failed{why};
         }
         const auto by_tcp = core_->tcp.available();
         return by_tcp ? result<std::size_t>{*by_tcp + core_->channel.unread()} : by_tcp;
@@ -128,16 +136,16 @@ public:
     /// How many bytes have not reached the other end: those in the ring that it has not received, and SIOCOUTQ's. A
     /// call of the sending thread.
     [[nodiscard]] result<std::size_t> unsent() noexcept {
-        if (!core_) {
-            return failed{EBADF};
+        if (const int why = unusable()) {
+            return failed{why};
         }
         const auto by_tcp = core_->tcp.unacknowledged();
         return by_tcp ? result<std::size_t>{*by_tcp + core_->channel.unread_by_peer()} : by_tcp;
     }
     /// The error that no call has told yet, as SO_ERROR: once. No other call may be under way.
     [[nodiscard]] std::error_code error() noexcept {
-        if (!core_) {
-            return {EBADF, std::system_category()};
+        if (const int why = unusable()) {
+            return {why, std::system_category()};
         }
         const int found = core_->channel.take_error();
         return {found != 0 ? found : core_->tcp.take_error(), std::system_category()};
@@ -145,8 +153,8 @@ public:
     /// As SO_RCVLOWAT: how many bytes a recv() that waits waits for, or for as many as it has room for. EINVAL if it is
     /// not positive. A call of the receiving thread.
     [[nodiscard]] result<void> set_low_water(int bytes) noexcept {
-        if (!core_) {
-            return failed{EBADF};
+        if (const int why = unusable()) {
+            return failed{why};
         }
         if (bytes <= 0) {
             return failed{EINVAL};
@@ -161,8 +169,8 @@ public:
         if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR) {
             return failed{EINVAL};
         }
-        if (!core_) {
-            return failed{EBADF};
+        if (const int why = unusable()) {
+            return failed{why};
         }
         if (how == SHUT_RD) {
             return core_->channel.stop_receiving();
@@ -176,7 +184,12 @@ public:
     }
 
     /// Ends both directions; the other end sees RST if something it sent was not read. No other call may be under way.
-    void close() noexcept { core_.reset(); }
+    void close() noexcept {
+        if (core_ && core_->is_stale()) [[unlikely]] {
+            core_.release()->close_descriptors();  // The rest of it touches memory that a child does not have.
+        }
+        core_.reset();
+    }
 
     /// Gives this end its half of rings that it shares with the other end, in another process. Both ends may be in the
     /// middle of anything; each begins to use them in its next calls. Returns EISCONN if it has rings already. No other
@@ -244,15 +257,30 @@ private:
     class core {
     public:
         core(unique_fd fd, const options& how)
-            : tcp{std::move(fd)}, channel{tcp, how}, patient_{is_blocking(tcp.fd())}, how_{how} {
+            : tcp{std::move(fd)},
+              channel{tcp, how},
+              home_{per_process<registry<core>>::here()},
+              patient_{is_blocking(tcp.fd())},
+              how_{how} {
             find_the_other_end();
         }
         core(const core&) = delete;
         core& operator=(const core&) = delete;
         ~core() {
+            if (!is_home()) {
+                return;  // The connection, and what is shared about it, is the parent's.
+            }
             // Whoever is about to pair with this end has done so when this returns.
-            registry<core>::of_this_process().leave(name_, *this);
+            home_.leave(name_, *this);
             channel.close();
+        }
+
+        /// True in a forked child, whose copy of the rings is not the one that the other end knows.
+        [[nodiscard]] bool is_stale() const noexcept { return !is_home() && channel.has_rings(); }
+
+        void close_descriptors() noexcept {
+            tcp.close(farewell::orderly);
+            shared_joint_.close_descriptors();
         }
 
         [[nodiscard]] reason why() const noexcept {
@@ -267,13 +295,15 @@ private:
         net::socket tcp;
 
         [[nodiscard]] result<void> join(shared_joint half) noexcept {
-            registry<core>::of_this_process().leave(name_, *this);  // Nobody here pairs with it from now on.
-            if (joint_ || shared_joint_) {
+            if (!is_home()) {
+                return failed{ESTALE};
+            }
+            home_.leave(name_, *this);  // Nobody here pairs with it from now on.
+            if (channel.has_rings()) {
                 return failed{EISCONN};
             }
             shared_joint_ = std::move(half);
-            channel.offer(shared_joint_.seat());
-            refuse(reason::none);
+            seat_at(shared_joint_.seat());
             return {};
         }
 
@@ -289,6 +319,13 @@ private:
         [[nodiscard]] static bool is_blocking(int fd) noexcept {
             const int flags = ::fcntl(fd, F_GETFL);
             return flags < 0 || (flags & O_NONBLOCK) == 0;
+        }
+
+        template <class Ring>
+        void seat_at(const splice::seat<Ring>& place) noexcept {
+            tcp.keep_alive();
+            refuse(reason::none);
+            channel.offer(place);
         }
 
         void find_the_other_end() noexcept {
@@ -307,8 +344,8 @@ private:
             const auto is_stale = [](const core& holder) noexcept {
                 return !still_connected(holder.tcp.fd(), holder.name_);
             };
-            const reason answer = registry<core>::of_this_process().enter(
-                name_, *this, is_stale, [this](core& other) noexcept { return pair_with(other); });
+            const reason answer =
+                home_.enter(name_, *this, is_stale, [this](core& other) noexcept { return pair_with(other); });
             if (answer != reason::peer_not_found) {
                 refuse(answer);
             }
@@ -328,9 +365,8 @@ private:
                 return reason::no_resources;
             }
             other.joint_ = joint_;
-            other.channel.offer(joint_->seat_of(splice::side::first));
-            other.refuse(reason::none);
-            channel.offer(joint_->seat_of(splice::side::second));
+            other.seat_at(joint_->seat_of(splice::side::first));
+            seat_at(joint_->seat_of(splice::side::second));
             return reason::none;
         }
 
@@ -351,11 +387,21 @@ private:
             why_.store(why, std::memory_order_relaxed);
         }
 
+        [[nodiscard]] bool is_home() const noexcept { return per_process<registry<core>>::is_here(home_); }
+
+        registry<core>& home_;
         const bool patient_;
         const options how_;
         connection_name name_{};
         std::atomic<reason> why_{reason::none};
     };
+
+    [[nodiscard]] int unusable() const noexcept {
+        if (!core_) [[unlikely]] {
+            return EBADF;
+        }
+        return core_->is_stale() ? ESTALE : 0;
+    }
 
     stream(unique_fd fd, const options& how) : core_{std::make_unique<core>(std::move(fd), how)} {}
 

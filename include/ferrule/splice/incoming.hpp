@@ -157,7 +157,7 @@ private:
         };
         const auto wanted = [&]() noexcept { return std::min(enough - done, rx_.capacity()); };
         const auto ring_has = [this]() noexcept { return rx_.readable_at_least() != 0; };
-        for (bool tcp_was_seen = false;;) {
+        for (bool tcp_was_seen = false, answered = false;;) {
             // What came by the ring last time probably comes by it again: it is cheaper to look at.
             if (by_ring_ && !wait.is_none() && !tcp_was_seen && !interrupted &&
                 rx_.poll(spinner_, wanted(), wait.as_known()) == polled::enough) {
@@ -197,7 +197,10 @@ private:
             if (ledger_.answer()) {
                 rx_.nudge();
                 by_ring_ = true;
-                continue;  // The first byte may come at once.
+                if (!std::exchange(answered, true)) {
+                    continue;  // The first byte may come at once.
+                }
+                // A peer that flushes again and again does not keep us from our deadline.
             }
             if (interrupted) {
                 return or_why(done, EINTR);
@@ -223,7 +226,7 @@ private:
         const std::size_t enough = how.whole && tcp_->is_like_tcp() ? std::min(most, rx_.capacity()) : 1;
         patience wait{deadline};
         bool interrupted = false;
-        for (bool tcp_was_seen = false;;) {
+        for (bool tcp_was_seen = false, answered = false;;) {
             destination behind = to;
             const std::size_t by_ring = copy_ahead(behind, how);
             if (by_ring == most) {
@@ -268,7 +271,9 @@ private:
             if (by_ring == 0 && ledger_.answer()) {
                 rx_.nudge();
                 by_ring_ = true;
-                continue;
+                if (!std::exchange(answered, true)) {
+                    continue;  // As in receive_slowly().
+                }
             }
             if (by_ring >= enough) {
                 return by_ring;
@@ -349,7 +354,7 @@ private:
             return tcp_->park(no_doorbell, {.readable = true}, until);
         }
         const bool armed = rx_.arm(wanted);
-        if (rx_.peer_died()) {
+        if (rx_.peer_died() || rx_.state() == status::closed) {  // The latter is nothing that an endpoint does.
             ledger_.lost_sender();
         }
         if (!armed) {
