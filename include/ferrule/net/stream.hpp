@@ -148,7 +148,8 @@ public:
             return {why, std::system_category()};
         }
         const int found = core_->channel.take_error();
-        return {found != 0 ? found : core_->tcp.take_error(), std::system_category()};
+        const int by_socket = core_->tcp.take_error();  // In any case: it may be the same one.
+        return {found != 0 ? found : by_socket, std::system_category()};
     }
     /// As SO_RCVLOWAT: how many bytes a recv() that waits waits for, or for as many as it has room for. EINVAL if it is
     /// not positive. A call of the receiving thread.
