@@ -55,7 +55,8 @@ namespace ferrule::inline v0::net {
 /// nothing. What is asked of native_handle() with ioctl(2) or getsockopt(2) knows of no ring: hence available(),
 /// unsent() and error(). SO_RCVLOWAT is taken over when there is a ring, and reads as 1 then; later it is
 /// set_low_water() that counts.
-class stream {
+template <class Guard>
+class basic_stream {
     using ring = heap_ring<std::byte, waiter::eventfd>;
     using joint = splice::joint<ring>;
     using time_point = std::chrono::steady_clock::time_point;
@@ -64,17 +65,19 @@ public:
     /// Takes over `fd`, a connected stream socket, TCP or AF_UNIX. Works with any descriptor, in that calls then fail
     /// as the kernel says; why() tells what keeps it from a ring. Looks for the other end in this process. Throws
     /// std::bad_alloc, with `fd` closed.
-    [[nodiscard]] static stream adopt(int fd, const options& how = {}) { return stream{unique_fd{fd}, how}; }
+    [[nodiscard]] static basic_stream adopt(int fd, const options& how = {}) {
+        return basic_stream{unique_fd{fd}, how};
+    }
 
-    stream(stream&&) noexcept = default;
-    stream& operator=(stream&& other) noexcept {
+    basic_stream(basic_stream&&) noexcept = default;
+    basic_stream& operator=(basic_stream&& other) noexcept {
         if (this != &other) {
             close();
             core_ = std::move(other.core_);
         }
         return *this;
     }
-    ~stream() { close(); }
+    ~basic_stream() { close(); }
 
     /// Sends all of `bytes`; less only if an error, a timeout, a signal or MSG_DONTWAIT kept it from the rest. Returns
     /// how many, at least one (unless there are none), or the error: EPIPE or ECONNRESET if nobody will read them,
@@ -148,7 +151,8 @@ public:
             return {why, std::system_category()};
         }
         const int found = core_->channel.take_error();
-        return {found != 0 ? found : core_->tcp.take_error(), std::system_category()};
+        const int by_socket = core_->tcp.take_error();  // In any case: it may be the same one.
+        return {found != 0 ? found : by_socket, std::system_category()};
     }
     /// As SO_RCVLOWAT: how many bytes a recv() that waits waits for, or for as many as it has room for. EINVAL if it is
     /// not positive. A call of the receiving thread.
@@ -313,7 +317,7 @@ private:
         shared_joint shared_joint_;
 
     public:
-        splice::channel<net::socket, ring, shared_joint::ring> channel;
+        splice::guarded_channel<Guard, net::socket, ring, shared_joint::ring> channel;
 
     private:
         [[nodiscard]] static bool is_blocking(int fd) noexcept {
@@ -403,9 +407,13 @@ private:
         return core_->is_stale() ? ESTALE : 0;
     }
 
-    stream(unique_fd fd, const options& how) : core_{std::make_unique<core>(std::move(fd), how)} {}
+    basic_stream(unique_fd fd, const options& how) : core_{std::make_unique<core>(std::move(fd), how)} {}
 
     std::unique_ptr<core> core_;
 };
+
+using stream = basic_stream<guard::checked>;
+/// For several threads in one direction.
+using shared_stream = basic_stream<guard::locked>;
 
 }  // namespace ferrule::inline v0::net

@@ -322,7 +322,7 @@ private:
         return done;
     }
     void keep_error(const result<std::size_t>& told) noexcept {
-        if (!told) {
+        if (!told && told.error().value() != EFAULT) {  // Which says nothing about the connection.
             pending_error_ = told.error().value();
         }
     }
