@@ -384,7 +384,8 @@ private:
         unsigned seen = ends_[who].events();
         std::string all;
         // Which room makes a socket writable, and how much of it there is left, is not the same.
-        if (!me.finished && !ended_for(who) && (unread_from(who) != 0) && (!me.full || me.touched)) {
+        const bool ended = me.finished || reset_ || !sides_[1 - who].open || (!tcp_ && sides_[1 - who].deaf);
+        if (!ended && unread_from(who) != 0 && (!me.full || me.touched)) {
             seen &= ~static_cast<unsigned>(POLLOUT);
         }
         for (const auto& [event, name] :
@@ -477,7 +478,8 @@ private:
             return;
         }
         if (peer.open && (unread_from(1 - who) != 0 || abruptly)) {
-            reset_ = reset_ || tcp_ || unread_from(1 - who) != 0;
+            // The kernel knows nothing of what a program that died left in a ring.
+            reset_ = reset_ || ((tcp_ || unread_from(1 - who) != 0) && !(me.dead && with_.adopts));
         }
         if (!me.dead) {
             ends_[who].close();
@@ -491,7 +493,7 @@ private:
     void note_bytes_to_nobody(int who, std::size_t n) noexcept {
         if (n != 0 && !sides_[1 - who].open) {
             sides_[who].lost = true;
-            reset_ = true;
+            reset_ = reset_ || !(sides_[1 - who].dead && with_.adopts);
         }
     }
     void note_received(int who, std::size_t n) noexcept {
