@@ -221,6 +221,15 @@ public:
         (void)rouse_peer();
     }
 
+    /// True once a wait, or an arm() of some kind, has seen that the other process is gone, without having closed its
+    /// end. What it had published can still be moved.
+    [[nodiscard]] bool peer_died() const noexcept {
+        if constexpr (may_lose_peer) {
+            return peer_is_gone_;
+        }
+        return false;
+    }
+
     /// Takes back what was asked for. A wake-up may be under way all the same.
     void disarm() noexcept {
         const in_call in{guard_};

@@ -85,7 +85,7 @@ constexpr bool splice_is_noexcept = requires(Channel& c, const Channel& seen, Jo
         Channel { tcp, how }
     }
     noexcept;
-    { c.offer(rings, splice::side::first) }
+    { c.offer(rings.seat_of(splice::side::first)) }
     noexcept;
     { c.send(some, no_deadline) }
     noexcept;
@@ -158,7 +158,7 @@ static_assert(emplaces_noexcept<fussy::producer_type>);
 static_assert(!emplaces_noexcept<fussy::producer_type, int>);
 static_assert(!noexcept(bytes{8}));
 static_assert(event_path_is_noexcept<pollable::producer_type> && event_path_is_noexcept<pollable::consumer_type>);
-static_assert(splice_is_noexcept<splice::channel<pollable, test::fake_stream>, splice::joint<pollable>>);
+static_assert(splice_is_noexcept<splice::channel<test::fake_stream, pollable>, splice::joint<pollable>>);
 static_assert(!noexcept(splice::joint<pollable>{8}));
 static_assert(result_is_noexcept<result<std::size_t>>);
 

@@ -243,8 +243,8 @@ struct given_rings {
     tcp_type second_tcp{back, there, reset};
     splice::behaviour how = asleep_at_once(when_full::wait);
     splice::joint<ring_type> rings;
-    splice::channel<ring_type, tcp_type> first{first_tcp, how};
-    splice::channel<ring_type, tcp_type> second{second_tcp, how};
+    splice::channel<tcp_type, ring_type> first{first_tcp, how};
+    splice::channel<tcp_type, ring_type> second{second_tcp, how};
     splice::route seen = splice::route::tcp;
     unsigned received = 0;
 
@@ -265,8 +265,8 @@ private:
     void receive_all() {
         receive();
         rings.from_first.storage().make();
-        first.offer(rings, splice::side::first);
-        second.offer(rings, splice::side::second);
+        first.offer(rings.seat_of(splice::side::first));
+        second.offer(rings.seat_of(splice::side::second));
         while (received != bytes) {
             receive();
         }
@@ -295,8 +295,8 @@ struct spliced {
     using transport_type = Transport<flow_type>;
 
     spliced() {
-        first.offer(rings, splice::side::first);
-        second.offer(rings, splice::side::second);
+        first.offer(rings.seat_of(splice::side::first));
+        second.offer(rings.seat_of(splice::side::second));
     }
 
     bool reset = false;
@@ -306,8 +306,8 @@ struct spliced {
     transport_type second_tcp{back, there, reset};
     splice::behaviour how = asleep_at_once(when_full::wait);
     splice::joint<ring_type> rings;
-    splice::channel<ring_type, transport_type> first{first_tcp, how};
-    splice::channel<ring_type, transport_type> second{second_tcp, how};
+    splice::channel<transport_type, ring_type> first{first_tcp, how};
+    splice::channel<transport_type, ring_type> second{second_tcp, how};
 };
 
 /// One thread ends what an endpoint sends, another what it receives: the kernel then refuses what comes, and one of the

@@ -1,7 +1,7 @@
 # What belongs to the sweeps and is not one of the suite's programs.
 
 # The full products, which take minutes.
-foreach(sweep sweep_scribbler sweep_writes)
+foreach(sweep sweep_joint sweep_scribbler sweep_writes)
   add_test(NAME process/${sweep}_long
     COMMAND ferrule-process --source-file=*/process/${sweep}.cpp --test-case=long:* --no-skip)
   set_tests_properties(process/${sweep}_long PROPERTIES
@@ -9,6 +9,14 @@ foreach(sweep sweep_scribbler sweep_writes)
     TIMEOUT 1800
     FAIL_REGULAR_EXPRESSION "test cases: +0 ")
 endforeach()
+
+# Twenty gigabytes, or as many as FERRULE_SOAK_GIB says.
+add_test(NAME process/soak_long
+  COMMAND ferrule-process --source-file=*/process/soak.cpp --test-case=long:* --no-skip --no-skipped-summary)
+set_tests_properties(process/soak_long PROPERTIES
+  LABELS long
+  TIMEOUT 1800
+  FAIL_REGULAR_EXPRESSION "test cases: +0 ")
 
 # Each word of a peer's is loaded once at most, whatever the compiler makes of it. Sanitizers load for themselves.
 if(NOT FERRULE_SANITIZE)

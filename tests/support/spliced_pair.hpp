@@ -34,7 +34,7 @@ struct windows {
 template <class Platform, class Waiter = waiter::eventfd>
 struct spliced_pair {
     using ring = basic_ring<storage::heap<std::byte>, Waiter, Platform>;
-    using channel = splice::channel<ring, fake_stream>;
+    using channel = splice::channel<fake_stream, ring>;
     using time_point = std::chrono::steady_clock::time_point;
 
     explicit spliced_pair(std::size_t capacity, splice::behaviour how = deterministic(), windows tcp = {})
@@ -48,8 +48,8 @@ struct spliced_pair {
 
     /// Both endpoints get their rings.
     void offer() noexcept {
-        a.offer(rings, splice::side::first);
-        b.offer(rings, splice::side::second);
+        a.offer(rings.seat_of(splice::side::first));
+        b.offer(rings.seat_of(splice::side::second));
     }
 
     fake_connection wire;

@@ -59,6 +59,9 @@ inline constexpr int size_is_final = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 
 enum class access_right : unsigned char { read, write };
 
+/// Gives whole pages of a mapping that this process may write back to the system; they read as zeros from then on.
+inline void discard_pages(std::byte* at, std::size_t bytes) noexcept { (void)::madvise(at, bytes, MADV_REMOVE); }
+
 /// A stretch of shared memory in this process. A forked child does not have it, and a core dump neither.
 class mapping {
 public:
@@ -93,9 +96,6 @@ public:
 
     [[nodiscard]] explicit operator bool() const noexcept { return at_ != nullptr; }
     [[nodiscard]] std::byte* data() const noexcept { return at_; }
-
-    /// Gives whole pages of it back to the system; they read as zeros from then on. Needs the right to write.
-    void discard(std::size_t at, std::size_t bytes) const noexcept { (void)::madvise(at_ + at, bytes, MADV_REMOVE); }
 
 private:
     void unmap() noexcept {

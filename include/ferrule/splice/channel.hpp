@@ -1,5 +1,5 @@
 // One endpoint of a splice: a transport, and the two rings it may get at any time. Knows neither descriptors nor
-// sockets, nor how the rings came to be.
+// sockets, nor how the rings came to be, nor whether the other endpoint is in this process.
 #pragma once
 
 #include <atomic>
@@ -8,46 +8,28 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <utility>
 
 #include <ferrule/concepts.hpp>
 #include <ferrule/detail/call.hpp>
 #include <ferrule/detail/failure.hpp>
+#include <ferrule/detail/one_of.hpp>
+#include <ferrule/detail/pieces.hpp>
 #include <ferrule/guard/checked.hpp>
 #include <ferrule/result.hpp>
 #include <ferrule/ring.hpp>
 #include <ferrule/splice/behaviour.hpp>
 #include <ferrule/splice/incoming.hpp>
+#include <ferrule/splice/joint.hpp>
 #include <ferrule/splice/ledger.hpp>
 #include <ferrule/splice/outgoing.hpp>
 
 namespace ferrule::inline v0::splice {
 
-/// Which of the two endpoints of a joint.
-enum class side : unsigned char { first, second };
-
-/// What two endpoints share: a ring for each direction, and what each says about them. Outlives both channels.
-template <class Ring>
-struct joint {
-    using words = side_words<typename Ring::platform_type>;
-
-    /// Rings of `capacity` bytes. Throws what making a ring throws.
-    explicit joint(std::size_t capacity) : from_first{capacity}, from_second{capacity} {}
-    /// Rings whose storage knows its capacity.
-    joint() requires std::default_initializable<Ring>
-    = default;
-
-    Ring from_first;
-    Ring from_second;
-    words of_first;
-    words of_second;
-};
-
 /// One thread may send while another receives; two in the same direction at once stop the program. close() is for when
-/// no other call is under way.
-template <class Ring, transport Transport>
+/// no other call is under way. The rings are of one of the kinds named.
+template <transport Transport, class Ring, class... OtherRings>
 class channel {
     using platform = typename Ring::platform_type;
     using guard_state = typename guard::checked::template state<platform>;
@@ -65,29 +47,39 @@ public:
 
     /// Gives this endpoint its rings. Any thread, once: a second time stops the program. The halves begin to use them
     /// in their next calls.
-    void offer(joint<Ring>& rings, side which) noexcept {
+    template <class Kind>
+        requires(std::same_as<Kind, Ring> || (std::same_as<Kind, OtherRings> || ...))
+    void offer(const seat<Kind>& place) noexcept {
         if (is_offered()) [[unlikely]] {
             detail::misuse("a channel was offered rings twice");
         }
-        rings_ = &rings;
-        which_ = which;
-        // OFr → OFa (is_offered): with the rings, and which side of them is ours.
+        place_.template hold<seat<Kind>>(place);
+        // OFr → OFa (is_offered): with the rings, and what is said about them.
         offered_.store(1, std::memory_order_release);
     }
 
-    /// Sends all of `bytes`, or what can be sent until `deadline`. Returns how many, at least one; or why none.
+    /// Sends all of `bytes`, or what can be sent until `deadline`. Returns how many, at least one; or why none. Without
+    /// a deadline (time_point::max()) it waits as long as the transport was told, and is interrupted as a call of the
+    /// transport would be: EINTR, if nothing was sent.
     [[nodiscard]] result<std::size_t> send(std::span<const std::byte> bytes, time_point deadline) noexcept {
         const in_call in{sending_};
         sent_.calls.add(1);
-        if (!out_) [[unlikely]] {
-            if (pending_error_ != 0) {
-                return failed{std::exchange(pending_error_, 0)};
-            }
-            if (!install_out()) {
-                return send_unspliced(bytes, deadline);
-            }
+        if (!out_ && !install_out()) [[unlikely]] {
+            return send_unspliced(bytes, {}, deadline);
         }
-        const auto sent = out_->send(bytes, deadline);
+        const auto sent = out_.with([&](auto& half) noexcept { return half.send(bytes, deadline); });
+        note_route();
+        return sent;
+    }
+    /// The same for bytes in several pieces, and as `how` says.
+    [[nodiscard]] result<std::size_t> send(detail::pieces<const std::byte> bytes, send_how how,
+                                           time_point deadline) noexcept {
+        const in_call in{sending_};
+        sent_.calls.add(1);
+        if (!out_ && !install_out()) {
+            return send_unspliced(bytes, how, deadline);
+        }
+        const auto sent = out_.with([&](auto& half) noexcept { return half.send(bytes, how, deadline); });
         note_route();
         return sent;
     }
@@ -98,9 +90,53 @@ public:
         const in_call in{receiving_};
         received_.calls.add(1);
         if (!in_ && !install_in()) {
-            return receive_unspliced(to, deadline);
+            return receive_unspliced(to, {}, deadline);
         }
-        return in_->receive(to, deadline);
+        return in_.with([&](auto& half) noexcept { return half.receive(to, deadline); });
+    }
+    /// The same into several pieces, and as `how` says.
+    [[nodiscard]] result<std::size_t> receive(detail::pieces<std::byte> to, receive_how how,
+                                              time_point deadline) noexcept {
+        const in_call in{receiving_};
+        received_.calls.add(1);
+        if (!in_ && !install_in()) {
+            return receive_unspliced(to, how, deadline);
+        }
+        return in_.with([&](auto& half) noexcept { return half.receive(to, how, deadline); });
+    }
+
+    /// How many bytes the ring holds for the next receive(). A call of the receiving thread.
+    [[nodiscard]] std::size_t unread() noexcept {
+        const in_call in{receiving_};
+        return in_ || install_in() ? in_.with([](auto& half) noexcept { return half.unread(); }) : 0;
+    }
+    /// How many bytes the ring holds that the peer has not taken. A call of the sending thread.
+    [[nodiscard]] std::size_t unread_by_peer() noexcept {
+        const in_call in{sending_};
+        return out_ || install_out() ? out_.with([](auto& half) noexcept { return half.unread(); }) : 0;
+    }
+    /// How many bytes a receive() waits for, if it waits at all. False if that is the transport's to know, there being
+    /// no ring. A call of the receiving thread.
+    [[nodiscard]] bool set_low_water(std::size_t mark) noexcept {
+        const in_call in{receiving_};
+        if (!in_ && !install_in()) {
+            return false;
+        }
+        in_.with([mark](auto& half) noexcept { half.set_low_water(mark); });
+        return true;
+    }
+    /// The error that the next call in either direction would tell without asking the transport, which is then told;
+    /// 0 if there is none. No other call may be under way.
+    [[nodiscard]] int take_error() noexcept {
+        const in_call one{sending_};
+        const in_call other{receiving_};
+        if (const int error = out_ ? out_.with([](auto& half) noexcept { return half.take_error(); }) : 0; error != 0) {
+            return error;
+        }
+        if (pending_error_ != 0) {
+            return std::exchange(pending_error_, 0);
+        }
+        return in_ ? in_.with([](auto& half) noexcept { return half.take_error(); }) : 0;
     }
 
     /// Sends the FIN behind everything that was sent. A call of the sending thread.
@@ -108,7 +144,7 @@ public:
         const in_call in{sending_};
         // Also one that never sent has something to say before its FIN, or the FIN would look like its death.
         if (out_ || install_out()) {
-            out_->finish();
+            out_.with([](auto& half) noexcept { half.finish(); });
             note_route();
         }
         const auto done = tcp_->finish_sending();
@@ -138,17 +174,20 @@ public:
         closed_ = true;
         const in_call one{sending_};
         const in_call other{receiving_};
-        const bool unread = in_ && in_->leaves_unread();
+        const bool unread = in_ && in_.with([](auto& half) noexcept { return half.leaves_unread(); });
         if (unread && !tcp_->is_like_tcp()) {
-            in_->say_reset();
+            in_.with([](auto& half) noexcept { half.say_reset(); });
         }
         tcp_->close(unread ? farewell::reset : farewell::orderly);
         if (in_) {
-            in_->wake_sender();
+            in_.with([](auto& half) noexcept { half.wake_sender(); });
         }
         out_.reset();
         in_.reset();
     }
+
+    /// True once it was offered rings. Any thread.
+    [[nodiscard]] bool has_rings() const noexcept { return is_offered(); }
 
     /// How what this endpoint sends goes at present. Any thread.
     [[nodiscard]] route sends_by() const noexcept {
@@ -182,13 +221,15 @@ private:
         return offered_.load(std::memory_order_acquire) != 0;
     }
 
+    /// Not before every error was told.
     [[nodiscard]] bool install_out() noexcept {
-        if (!is_offered()) {
+        if (!is_offered() || pending_error_ != 0) {
             return false;
         }
-        const auto [mine, theirs] = words();
-        out_.emplace(which_ == side::first ? rings_->from_first : rings_->from_second, *mine, *theirs, *tcp_, how_,
-                     sent_, deaf_);
+        place_.with([this]<class Kind>(const seat<Kind>& place) noexcept {
+            out_.template hold<outgoing<Kind, Transport>>(*place.out, *place.mine, *place.theirs, *tcp_, how_, sent_,
+                                                          deaf_);
+        });
         return true;
     }
 
@@ -196,17 +237,10 @@ private:
         if (!is_offered()) {
             return false;
         }
-        const auto [mine, theirs] = words();
-        in_.emplace(which_ == side::first ? rings_->from_second : rings_->from_first, *mine, *theirs, *tcp_, how_,
-                    received_);
+        place_.with([this]<class Kind>(const seat<Kind>& place) noexcept {
+            in_.template hold<incoming<Kind, Transport>>(*place.in, *place.mine, *place.theirs, *tcp_, how_, received_);
+        });
         return true;
-    }
-
-    /// Ours, and the peer's.
-    [[nodiscard]] auto words() const noexcept {
-        auto* const first = &rings_->of_first;
-        auto* const second = &rings_->of_second;
-        return which_ == side::first ? std::pair{first, second} : std::pair{second, first};
     }
 
     using flag = typename platform::template atomic<std::uint32_t>;
@@ -221,60 +255,72 @@ private:
                              (stopped_sending_.load(std::memory_order_relaxed) != 0 || !tcp_->is_like_tcp());
         if (refuses && is_offered()) {
             // Relaxed, hint: nothing but this value is ever stored; heard with the next send.
-            words().first->endpoint.gone.store(1, std::memory_order_relaxed);
+            place_.with(
+                [](const auto& place) noexcept { place.mine->endpoint.gone.store(1, std::memory_order_relaxed); });
         }
     }
 
     /// As the plain socket would, with the same system calls.
-    [[nodiscard, gnu::noinline]] result<std::size_t> send_unspliced(std::span<const std::byte> bytes,
+    [[nodiscard, gnu::noinline]] result<std::size_t> send_unspliced(detail::pieces<const std::byte> bytes, send_how how,
                                                                     time_point deadline) noexcept {
-        const auto more = [&](std::size_t done) noexcept {
-            return unspliced({.writable = true}, deadline, sent_,
-                             [&](blocking may_block) noexcept { return tcp_->send(bytes.subspan(done), may_block); });
+        if (pending_error_ != 0) [[unlikely]] {
+            return failed{std::exchange(pending_error_, 0)};
+        }
+        const auto more = [&]() noexcept {
+            const auto sent = unspliced({.writable = true}, deadline, [&](blocking may_block) noexcept {
+                how.may_block = may_block;
+                return tcp_->send(bytes, how);
+            });
+            sent_.bytes_by_tcp.add(sent.value_or(0));
+            return sent;
         };
-        const auto first = more(0);
+        const auto first = more();
         if (!first || deadline == at_once || deadline == time_point::max()) {
             return first;
         }
         std::size_t done = *first;
-        while (done != bytes.size()) {
-            const auto next = more(done);
+        bytes.advance(done);
+        while (!bytes.empty()) {
+            const auto next = more();
             if (!next) {
-                pending_error_ = next.would_block() ? 0 : next.error().value();
+                const int why = next.error().value();
+                pending_error_ = why == EAGAIN || why == EINTR ? 0 : why;
                 break;
             }
             done += *next;
+            bytes.advance(*next);
         }
         return done;
     }
-    [[nodiscard, gnu::noinline]] result<std::size_t> receive_unspliced(std::span<std::byte> to,
+    /// A deadline does not go with `how.whole`: then it returns with what there is.
+    [[nodiscard, gnu::noinline]] result<std::size_t> receive_unspliced(detail::pieces<std::byte> to, receive_how how,
                                                                        time_point deadline) noexcept {
-        return unspliced({.readable = true}, deadline, received_,
-                         [&](blocking may_block) noexcept { return tcp_->receive(to, may_block); });
+        const auto received = unspliced({.readable = true}, deadline, [&](blocking may_block) noexcept {
+            how.may_block = may_block;
+            return tcp_->receive(to, how);
+        });
+        received_.bytes_by_tcp.add(how.keep ? 0 : received.value_or(0));
+        return received;
     }
 
     static constexpr int no_doorbell = -1;
 
-    template <class Tallies, class Move>
-    [[nodiscard]] result<std::size_t> unspliced(transport_events wanted, time_point deadline, Tallies& count,
-                                                Move move) noexcept {
+    template <class Move>
+    [[nodiscard]] result<std::size_t> unspliced(transport_events wanted, time_point deadline, Move move) noexcept {
         const bool for_ever = deadline == time_point::max();
         for (;;) {
             const auto moved = move(for_ever ? blocking::yes : blocking::no);
-            if (moved) {
-                count.bytes_by_tcp.add(*moved);
-            } else if (moved.error().value() == EINTR) {
-                continue;
-            } else if (!for_ever && moved.would_block() && deadline != at_once && platform::now() < deadline) {
-                (void)tcp_->park(no_doorbell, wanted, deadline);
-                continue;
+            if (moved || for_ever || !moved.would_block() || deadline == at_once || platform::now() >= deadline) {
+                return moved;
             }
-            return moved;
+            if (tcp_->park(no_doorbell, wanted, deadline).interrupted) {
+                return failed{EINTR};
+            }
         }
     }
 
     void note_route() noexcept {
-        const route now = out_->sends_by();
+        const route now = out_.with([](const auto& half) noexcept { return half.sends_by(); });
         if (now != route_was_) {
             // Relaxed, statistics: sole writer.
             route_.store(route_was_ = now, std::memory_order_relaxed);
@@ -284,8 +330,7 @@ private:
     Transport* tcp_;
     const behaviour how_;
     typename platform::template atomic<std::uint32_t> offered_{0};
-    joint<Ring>* rings_ = nullptr;
-    side which_ = side::first;
+    detail::one_of<seat<Ring>, seat<OtherRings>...> place_;
     bool closed_ = false;
     flag deaf_{0};  // Stored by whoever stops receiving, before it does; loaded by the sender.
     flag stopped_sending_{0};
@@ -297,10 +342,10 @@ private:
     route route_was_ = route::tcp;
     typename platform::template atomic<route> route_{route::tcp};
     outgoing_tallies<platform> sent_;
-    std::optional<outgoing<Ring, Transport>> out_;
+    detail::one_of<outgoing<Ring, Transport>, outgoing<OtherRings, Transport>...> out_;
     alignas(cache_line) guard_state receiving_;
     incoming_tallies<platform> received_;
-    std::optional<incoming<Ring, Transport>> in_;
+    detail::one_of<incoming<Ring, Transport>, incoming<OtherRings, Transport>...> in_;
 };
 
 }  // namespace ferrule::inline v0::splice

@@ -98,7 +98,16 @@ public:
         if (!open_) {
             return flushing_ ? outlet::flushing : outlet::tcp;
         }
-        undrained_ = undrained_ && taken() != sent_to_tcp_;
+        if (undrained_) {
+            const std::uint64_t untaken = sent_to_tcp_ - taken();
+            if (untaken > sent_to_tcp_ - taken_when_opened_) [[unlikely]] {
+                // It took what we never sent, or gave back what it had. What it says is no use for the ring; TCP needs
+                // nobody's word, and comes behind the ring.
+                finish();
+                return outlet::tcp;
+            }
+            undrained_ = untaken != 0;
+        }
         return undrained_ ? outlet::settling : outlet::ring;
     }
 
@@ -195,12 +204,13 @@ private:
     void open() noexcept {
         open_ = true;
         flushing_ = false;
-        sent_to_tcp_ = taken();
+        sent_to_tcp_ = taken_when_opened_ = taken();
     }
 
     side_words<Platform>* mine_;
     const side_words<Platform>* theirs_;
-    std::uint64_t sent_to_tcp_ = 0;  // As the receiver counts.
+    std::uint64_t sent_to_tcp_ = 0;        // As the receiver counts,
+    std::uint64_t taken_when_opened_ = 0;  // from here on.
     std::uint32_t epoch_ = 0;
     bool open_ = false;
     bool undrained_ = false;  // Some of ours may be in TCP although the ring is open.
@@ -253,6 +263,14 @@ public:
         return readable ? inlet::tcp : inlet::nothing;
     }
 
+    /// Between the kernel's word and the look at the ring that follows; of next(), and of whoever looks past what is in
+    /// the ring.
+    static void confirmed() noexcept {
+        // LVa; CFa ← CFr (the kernel's queues): without it the ring may still look as it did before a byte came by TCP,
+        // and that byte overtakes what is in the ring.
+        Platform::full_fence();
+    }
+
     /// `n` more bytes were taken from TCP. The caller nudges the sender afterwards, if sender_waits_for_it().
     void took(std::uint64_t n) noexcept {
         tcp_taken_ += n;
@@ -285,6 +303,10 @@ public:
                                            theirs_->endpoint.half_closed.load(std::memory_order_relaxed) != 0)));
     }
 
+    /// The other process is gone, whatever it has not said: nothing more comes through the ring. What it published was
+    /// published before it went.
+    void lost_sender() noexcept { lost_ = true; }
+
     /// True once the ring is behind us for good.
     [[nodiscard]] bool is_out() const noexcept { return out_; }
 
@@ -296,15 +318,8 @@ private:
         noted_epoch_ = theirs_->sends.epoch.load(std::memory_order_acquire);
         // LVa ← LVr (sending::leave, outgoing::finish): without it the ring may be found empty before its last byte.
         // Relaxed: the fence of confirmed(), always between here and that look, makes them acquires.
-        noted_left_ = theirs_->sends.left.load(std::memory_order_relaxed) != 0 ||
+        noted_left_ = lost_ || theirs_->sends.left.load(std::memory_order_relaxed) != 0 ||
                       theirs_->endpoint.half_closed.load(std::memory_order_relaxed) != 0;
-    }
-
-    /// Between the kernel's word and the look at the ring that follows.
-    static void confirmed() noexcept {
-        // LVa; CFa ← CFr (the kernel's queues): without it the ring may still look as it did before a byte came by TCP,
-        // and that byte overtakes what is in the ring.
-        Platform::full_fence();
     }
 
     side_words<Platform>* mine_;
@@ -314,6 +329,7 @@ private:
     std::uint32_t noted_epoch_ = 0;
     bool answered_ = false;
     bool noted_left_ = false;
+    bool lost_ = false;
     bool out_ = false;
 };
 

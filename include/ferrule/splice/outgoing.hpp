@@ -6,16 +6,19 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <utility>
 
 #include <ferrule/concepts.hpp>
 #include <ferrule/cursor/cached.hpp>
+#include <ferrule/detail/pieces.hpp>
 #include <ferrule/guard/none.hpp>
 #include <ferrule/producer.hpp>
 #include <ferrule/result.hpp>
 #include <ferrule/splice/behaviour.hpp>
 #include <ferrule/splice/ledger.hpp>
+#include <ferrule/splice/patience.hpp>
 #include <ferrule/splice/tally.hpp>
 #include <ferrule/status.hpp>
 #include <ferrule/waiter/spin.hpp>
@@ -64,8 +67,35 @@ public:
                 }
             }
         }
-        return send_slowly(bytes, done, deadline);
+        patience wait{deadline};
+        return send_slowly(bytes, done, {}, wait);
     }
+
+    /// The same for several pieces, and as `how` says where they go by TCP.
+    [[nodiscard, gnu::noinline]] result<std::size_t> send(detail::pieces<const std::byte> all, send_how how,
+                                                          time_point deadline) noexcept {
+        patience wait{deadline};
+        std::size_t done = 0;
+        do {
+            const std::span<const std::byte> one = all.front();
+            const auto sent = send_slowly(one, 0, how, wait);
+            if (!sent) {
+                return stop(done, sent.error().value());
+            }
+            done += *sent;
+            if (*sent != one.size()) {
+                break;
+            }
+            all.advance(one.size());
+        } while (!all.empty());
+        return done;
+    }
+
+    /// How many bytes of ours the peer has not taken out of the ring.
+    [[nodiscard]] std::size_t unread() noexcept { return tx_.capacity() - tx_.writable_at_least(); }
+
+    /// The error that the next call would tell, which is then told; 0 if there is none.
+    [[nodiscard]] int take_error() noexcept { return std::exchange(pending_error_, 0); }
 
     /// Before the FIN: nothing more comes by the ring.
     void finish() noexcept {
@@ -85,6 +115,11 @@ public:
 private:
     /// Large messages are shown piece by piece, so that the reader copies one while we copy the next.
     static constexpr std::size_t piece = std::size_t{16} << 10U;
+    static constexpr int no_doorbell = -1;
+    /// How much goes by TCP before a writer without rest pauses: more each time that it was in vain.
+    static constexpr std::uint64_t first_pause_after = std::uint64_t{1} << 20U;
+    static constexpr std::uint64_t last_pause_after = std::uint64_t{1} << 30U;
+    static constexpr std::chrono::microseconds between_looks{50};
 
     [[nodiscard]] std::size_t put(std::span<const std::byte> bytes) noexcept {
         std::size_t done = 0;
@@ -108,7 +143,8 @@ private:
     }
 
     [[nodiscard, gnu::noinline]] result<std::size_t> send_slowly(std::span<const std::byte> bytes, std::size_t done,
-                                                                 time_point deadline) noexcept {
+                                                                 send_how how, patience& wait) noexcept {
+        how.may_block = blocking::no;
         if (bytes.empty()) {
             if (pending_error_ != 0) {
                 return failed{std::exchange(pending_error_, 0)};
@@ -117,7 +153,9 @@ private:
             flush_ahead();
             return asked;
         }
+        const bool at_once = wait.is_none();
         bool tcp_is_full = false;
+        bool interrupted = false;
         while (done != bytes.size()) {
             if (ledger_.hear()) {
                 react();
@@ -133,19 +171,26 @@ private:
                     done += n;
                     continue;
                 }
-                if (tx_.state() == status::corrupt) {
+                const status why = tx_.state();
+                if (why == status::corrupt) {
                     return stop(done, EPROTO);
                 }
+                if (why == status::closed) {
+                    ledger_.finish();  // Nothing that an endpoint does. There will never be room again.
+                    continue;
+                }
             }
-            const bool at_once = deadline == time_point::min();
             // A call that cannot wait for the answer would make its own flush void: it flushes when it is done.
-            if (way == outlet::tcp && !at_once && flush_if_possible()) {
+            if (way == outlet::tcp && !at_once && may_flush_now() &&
+                (unacknowledged() == 0 || pause(wait.as_known()))) {
+                flush();
                 continue;
             }
             const time_point feed_from = when_tcp_may_be_fed(way);
-            if (!tcp_is_full &&
-                (feed_from == time_point::min() || (at_once && may_spill(way)) || platform::now() >= feed_from)) {
-                const auto sent = tcp_->send(rest, blocking::no);
+            // Who is interrupted must not wait any more; nothing to wait for is left if TCP takes it.
+            if (!tcp_is_full && (feed_from == time_point::min() || ((at_once || interrupted) && may_spill(way)) ||
+                                 platform::now() >= feed_from)) {
+                const auto sent = tcp_->send(rest, how);
                 if (sent) {
                     if (way == outlet::flushing) {
                         begin_again_later();
@@ -155,19 +200,28 @@ private:
                         spilled();
                     }
                     count_->bytes_by_tcp.add(*sent);
+                    without_pause_ += *sent;
                     done += *sent;
                     continue;
                 }
                 if (!sent.would_block()) {
-                    ledger_.finish();
+                    if (sent.error().value() != EFAULT) {  // Which says nothing about the connection.
+                        ledger_.finish();
+                    }
                     return stop(done, sent.error().value());
                 }
                 tcp_is_full = true;
             }
-            if (at_once || platform::now() >= deadline) {
+            if (interrupted) {
+                return stop(done, EINTR);
+            }
+            const auto limit = [this]() noexcept { return tcp_->send_limit(); };
+            if (at_once || platform::now() >= wait.template deadline<platform>(limit)) {
                 return stop(done, EAGAIN);
             }
-            sleep(way, std::min(deadline, tcp_is_full ? time_point::max() : feed_from), tcp_is_full);
+            interrupted =
+                sleep(way, std::min(wait.as_known(), tcp_is_full ? time_point::max() : feed_from), tcp_is_full) &&
+                (wait.is_bounded() || !tcp_->restarts());
         }
         flush_ahead();
         return done;
@@ -178,7 +232,7 @@ private:
         if (done == 0) {
             return failed{why};
         }
-        pending_error_ = why == EAGAIN ? 0 : why;
+        pending_error_ = why == EAGAIN || why == EINTR || why == EFAULT ? 0 : why;
         return done;
     }
 
@@ -206,34 +260,43 @@ private:
 
     [[nodiscard]] bool may_spill(outlet way) const noexcept { return way != outlet::ring || how_->overflow.spills(); }
 
-    void sleep(outlet way, time_point until, bool& tcp_is_full) noexcept {
+    /// True if a signal ended it.
+    [[nodiscard]] bool sleep(outlet way, time_point until, bool& tcp_is_full) noexcept {
         if (way == outlet::ring && tx_.poll(spinner_, 1, until) == polled::enough) {
-            return;
+            return false;
         }
         ledger_.about_to_sleep();
         if (way == outlet::ring) {
-            if (!tx_.arm(1, tx_.capacity() / 2)) {
-                return;
+            if (!tx_.arm(1, tx_.capacity() / 2) && !tx_.peer_died()) {
+                return false;
             }
         } else {
             tx_.arm_for_nudge();
         }
+        if (tx_.peer_died() && !ledger_.is_finished()) {
+            tx_.disarm();
+            ledger_.finish();
+            return false;
+        }
         if (ledger_.hear()) {
             tx_.disarm();
             react();
-            return;
+            return false;
         }
         if (next() != way) {
             tx_.disarm();
-            return;
+            return false;
         }
-        const auto seen = tcp_->park(tx_.poll_fd(), {.writable = tcp_is_full, .ended = end_means_death()}, until);
+        // A bell whose other end is gone rings for ever.
+        const int doorbell = tx_.peer_died() ? no_doorbell : tx_.poll_fd();
+        const auto seen = tcp_->park(doorbell, {.writable = tcp_is_full, .ended = end_means_death()}, until);
         tx_.disarm();
         count_->sleeps.add(1);
         tcp_is_full = tcp_is_full && !seen.writable && !seen.failed;
         if (seen.failed || (seen.ended && end_means_death())) {
             ledger_.finish();
         }
+        return seen.interrupted;
     }
 
     /// True if nothing but the peer's death can be why TCP has ended, and that is news: an end that is known would end
@@ -263,27 +326,57 @@ private:
         }
     }
 
-    /// Nothing is unacknowledged, or this is not a moment to ask.
-    [[nodiscard]] bool flush_if_possible() noexcept {
-        if (!ledger_.may_flush() || sends_to_skip_ != 0) {
-            sends_to_skip_ -= sends_to_skip_ != 0 ? 1 : 0;
+    /// There is somebody to agree with, who has not just refused.
+    [[nodiscard]] bool may_flush_now() noexcept {
+        const bool skip = sends_to_skip_ != 0;
+        sends_to_skip_ -= skip ? 1 : 0;
+        return !skip && ledger_.may_flush();
+    }
+
+    /// How much TCP may still have to carry; a lot if it does not tell.
+    [[nodiscard]] std::size_t unacknowledged() const noexcept {
+        return tcp_->unacknowledged().value_or(std::numeric_limits<std::size_t>::max());
+    }
+
+    /// A writer that always has more never finds everything acknowledged: now and then it feeds TCP nothing, as long as
+    /// the reader makes progress with what is there. True if that was enough.
+    [[nodiscard]] bool pause(time_point deadline) noexcept {
+        if (without_pause_ < pause_after_) {
             return false;
         }
-        const auto unacknowledged = tcp_->unacknowledged();
-        if (!unacknowledged || *unacknowledged != 0) {
-            return false;
+        without_pause_ = 0;
+        std::size_t least = unacknowledged();
+        time_point until = std::min(deadline, platform::now() + how_->opening_patience);
+        for (time_point now = platform::now(); now < until; now = platform::now()) {
+            if (tcp_->park(no_doorbell, {}, std::min(until, now + between_looks)).failed) {
+                return false;
+            }
+            const std::size_t left = unacknowledged();
+            if (left == 0) {
+                pause_after_ = first_pause_after;
+                return true;
+            }
+            if (left < least) {
+                least = left;
+                until = std::min(deadline, now + how_->opening_patience);
+            }
         }
+        pause_after_ = std::min(2 * pause_after_, last_pause_after);
+        return false;
+    }
+
+    /// Everything is acknowledged.
+    void flush() noexcept {
         ledger_.begin_flush();
         tx_.nudge();
         standing_still_ = false;
         count_->flushes.add(1);
-        return true;
     }
 
     /// At the end of a call, so that the answer may be there by the next one, which then need not wait for it.
     void flush_ahead() noexcept {
-        if (next() == outlet::tcp) {
-            (void)flush_if_possible();
+        if (next() == outlet::tcp && may_flush_now() && unacknowledged() == 0) {
+            flush();
         }
     }
 
@@ -323,10 +416,12 @@ private:
     outlet was_ = outlet::tcp;
     bool standing_still_ = false;
     int pending_error_ = 0;
-    std::uint64_t written_ = 0;    // Into the ring.
-    std::uint64_t stands_at_ = 0;  // How far the reader had come,
-    time_point since_{};           // and since when.
-    unsigned sends_to_skip_ = 0;   // Before the next flush.
+    std::uint64_t written_ = 0;        // Into the ring.
+    std::uint64_t stands_at_ = 0;      // How far the reader had come,
+    time_point since_{};               // and since when.
+    std::uint64_t without_pause_ = 0;  // Given to TCP since the last one.
+    std::uint64_t pause_after_ = first_pause_after;
+    unsigned sends_to_skip_ = 0;  // Before the next flush.
     unsigned patience_ = 0;
     typename waiter::spin<>::template point<platform> spinner_;
 };
