@@ -148,7 +148,8 @@ public:
             return {why, std::system_category()};
         }
         const int found = core_->channel.take_error();
-        return {found != 0 ? found : core_->tcp.take_error(), std::system_category()};
+        const int by_tcp = core_->tcp.take_error();  // Of one and the same end, if there are both.
+        return {found != 0 ? found : by_tcp, std::system_category()};
     }
     /// As SO_RCVLOWAT: how many bytes a recv() that waits waits for, or for as many as it has room for. EINVAL if it is
     /// not positive. A call of the receiving thread.
