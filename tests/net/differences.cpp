@@ -46,6 +46,18 @@ constexpr std::array known{
                      where::over_unix, large, "a fill; a send 1 waiting; b close; a recv 1; a recv 1",
                      "full, begun, done; a returns ECONNRESET, 0, 0",
                      "full, begun, done; a returns EPIPE, ECONNRESET, 0"},
+    known_difference{
+        "an error behind bytes",
+        "recv() that has bytes and meets the error behind them keeps it for the next recv(); a socket "
+        "tells whoever asks first",
+        where::over_tcp, large, "b send 1; b recv 2 waitall waiting; a send 1; a close; b send 1; b recv 1; b recv 1",
+        "1, begun, 1, done; b returns 1, ECONNRESET, 0, 0", "1, begun, 1, done; b returns 1, EPIPE, ECONNRESET, 0"},
+    known_difference{"an error behind bytes", "the same with MSG_PEEK", where::over_tcp, large,
+                     "b send 1; a send 1; a close; b recv 2 peek; b send 1; b recv 1; b recv 1",
+                     "1, 1, done, 1, ECONNRESET, 1, 0", "1, 1, done, 1, EPIPE, 1, ECONNRESET"},
+    known_difference{"an error behind bytes", "AF_UNIX tells nobody", where::over_unix, large,
+                     "b send 1; b recv 2 waitall waiting; a send 1; a close; b recv 1; b recv 1",
+                     "1, begun, 1, done; b returns 1, 0, 0", "1, begun, 1, done; b returns 1, ECONNRESET, 0"},
     known_difference{"killed with something unread",
                      "the kernel resets for what is unread in the socket, and knows nothing of the ring",
                      where::everywhere, large, "a send 5; b die; a recv 1", "5, done, ECONNRESET", "5, done, 0"},
@@ -87,10 +99,10 @@ TEST_CASE("differences: each that a script can show is as it is listed") {
             }
             CAPTURE(std::string{d.name});
             CAPTURE(to_string(kind));
-            setup with{"plain", false};
+            setup with;
             with.shows_differences = true;
             CHECK(in_one_line(plain_and_streams.run(*steps, kind, with)) == d.as_plain);
-            with = {"on the ring", true, true};
+            with = {.name = "on the ring", .adopts = true, .opens_first = true};
             with.how.ring_capacity = d.ring_capacity;
             with.how.overflow = splice::overflow::never();
             with.shows_differences = true;

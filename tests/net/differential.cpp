@@ -81,6 +81,10 @@ constexpr std::array written{
                    "b available; a send 3; a close; b available; b drain; b available"},
     written_script{"the error of a socket is there once",
                    "a error; b send 1; a send 1; b close; a error; a error; a recv 1; a recv 1; a send 1"},
+    written_script{"and once wherever what was unread is",
+                   "b send 1; a sendv 49; b close; a error; a error; a recv 1; a recv 1; a recv 1; a error"},
+    written_script{"several pieces are one message, for a peer that has gone as well",
+                   "a sendv 7; b recv 7; a sendv 3000; b recvv 3000; b close; a sendv 5; a sendv 5; a recv 1"},
     written_script{"events are those of a socket, in every state",
                    "a poll; a send 5; b poll; b recv 3; b poll; b recv 2; b poll; a shutdown wr; b poll; a poll; "
                    "b send 5; b shutdown wr; a poll; b poll; a drain; a poll; a close; b poll"},
