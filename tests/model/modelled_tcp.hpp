@@ -129,6 +129,8 @@ public:
         return look(nowhere, watched);
     }
 
+    [[nodiscard]] transport_events look(transport_events watched) noexcept { return look(nowhere, watched); }
+
     [[nodiscard]] result<void> finish_sending() noexcept {
         end_with(Flow::fin);
         return {};

@@ -66,11 +66,12 @@ public:
         if (::ppoll(entries, 2, ferrule::detail::rest_until{deadline}.get(), nullptr) <= 0) {
             return {};
         }
-        const auto seen = static_cast<unsigned>(entries[1].revents);
-        return {.readable = (seen & (POLLIN | POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) != 0,
-                .writable = (seen & (POLLOUT | POLLHUP | POLLERR | POLLNVAL)) != 0,
-                .ended = (seen & POLLRDHUP) != 0,
-                .failed = (seen & (POLLHUP | POLLERR | POLLNVAL)) != 0};
+        return seen(entries[1]);
+    }
+
+    [[nodiscard]] transport_events look(transport_events watched) const noexcept {
+        ::pollfd entry{fd_.get(), events(watched), 0};
+        return ::poll(&entry, 1, 0) > 0 ? seen(entry) : transport_events{};
     }
 
     [[nodiscard]] result<void> finish_sending() const noexcept { return outcome(::shutdown(fd_.get(), SHUT_WR)); }
@@ -91,6 +92,13 @@ private:
     [[nodiscard]] static constexpr short events(transport_events watched) noexcept {
         return static_cast<short>((watched.readable ? POLLIN | POLLRDHUP : 0) | (watched.writable ? POLLOUT : 0) |
                                   (watched.ended ? POLLRDHUP : 0));
+    }
+    [[nodiscard]] static transport_events seen(const ::pollfd& entry) noexcept {
+        const auto events = static_cast<unsigned>(entry.revents);
+        return {.readable = (events & (POLLIN | POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) != 0,
+                .writable = (events & (POLLOUT | POLLHUP | POLLERR | POLLNVAL)) != 0,
+                .ended = (events & POLLRDHUP) != 0,
+                .failed = (events & (POLLHUP | POLLERR | POLLNVAL)) != 0};
     }
     [[nodiscard]] static result<std::size_t> count(::ssize_t moved) noexcept {
         if (moved < 0) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <atomic>
@@ -11,14 +12,17 @@
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <span>
+#include <type_traits>
 #include <utility>
 
 #include <ferrule/fd.hpp>
 #include <ferrule/net/identity.hpp>
 #include <ferrule/net/options.hpp>
+#include <ferrule/net/poller.hpp>
 #include <ferrule/net/registry.hpp>
 #include <ferrule/net/shared_joint.hpp>
 #include <ferrule/net/socket.hpp>
@@ -64,7 +68,8 @@ public:
         if (!core_) [[unlikely]] {
             return failed{EBADF};
         }
-        return core_->channel.send(bytes, core_->deadline(flags));
+        const auto call = [&]() noexcept { return core_->channel.send(bytes, core_->deadline(flags)); };
+        return poller_ ? polled(poller::sending, call) : call();
     }
 
     /// Receives what there is into `to`, waiting for the first byte. Returns how many; 0 once the other end has sent
@@ -77,7 +82,8 @@ public:
         if (!core_) [[unlikely]] {
             return failed{EBADF};
         }
-        return core_->channel.receive(to, core_->deadline(flags));
+        const auto call = [&]() noexcept { return core_->channel.receive(to, core_->deadline(flags)); };
+        return poller_ ? polled(poller::receiving, call) : call();
     }
 
     /// As shutdown(2): SHUT_WR ends what the other end receives, behind everything that was sent; the sending thread's
@@ -90,9 +96,12 @@ public:
             return failed{EBADF};
         }
         if (how == SHUT_RD) {
-            return core_->channel.stop_receiving();
+            const auto done = core_->channel.stop_receiving();
+            see_to(poller::sending);
+            return done;
         }
-        const auto done = core_->channel.finish_sending();
+        const auto call = [&]() noexcept { return core_->channel.finish_sending(); };
+        const auto done = poller_ ? polled(poller::sending, call) : call();
         if (how == SHUT_RDWR && done) {
             // If the FIN was the last thing this connection waited for, there is none any more: no failure.
             (void)core_->channel.stop_receiving();
@@ -101,7 +110,10 @@ public:
     }
 
     /// Ends both directions; the other end sees RST if something it sent was not read. No other call may be under way.
-    void close() noexcept { core_.reset(); }
+    void close() noexcept {
+        poller_.reset();
+        core_.reset();
+    }
 
     /// Gives this end its half of rings that it shares with the other end, in another process. Both ends may be in the
     /// middle of anything; each begins to use them in its next calls. Returns EISCONN if it has rings already. No other
@@ -111,6 +123,64 @@ public:
             return failed{EBADF};
         }
         return core_->join(std::move(half));
+    }
+
+    /// One descriptor for epoll, poll, select or any event loop, which stays the same as long as the stream lives:
+    /// readable, level-triggered, while one of the events holds that watch() asked for; by default IN and RDHUP. Made
+    /// by the first call, for which no other call may be under way; -1, and errno, if it cannot be made. Only to be
+    /// waited for: not to be read, written or closed.
+    ///
+    /// It may become readable without any of them, because the other end has something to settle with this one: the
+    /// next call does so, ready() as well. So a program that finds nothing to do calls ready(), or recv() and send()
+    /// until EAGAIN, before it waits again. An edge-triggered one receives until EAGAIN: a call that returns less than
+    /// was asked for does not mean that there is no more.
+    ///
+    /// While it is in use a send() that must not wait is refused with EAGAIN when the ring is full, and as long as the
+    /// other end may only be slow; OUT tells when it is worth trying again.
+    [[nodiscard]] int poll_fd() noexcept {
+        if (!core_) {
+            errno = EBADF;
+            return -1;
+        }
+        if (!poller_) {
+            poller_ = poller::make(core_->tcp.fd(), wanted_);
+            if (!poller_) {
+                return -1;
+            }
+            see_to(poller::receiving);
+            see_to(poller::sending);
+        }
+        return poller_->fd();
+    }
+
+    /// Which of EPOLLIN, EPOLLOUT, EPOLLRDHUP, EPOLLHUP and EPOLLERR make poll_fd() readable from now on. Any thread
+    /// once poll_fd() was called. If a call is under way in a direction, what is wanted of that holds from its end.
+    void watch(std::uint32_t events) noexcept {
+        constexpr std::uint32_t known = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+        if (!poller_) {
+            wanted_ = events & known;
+            return;
+        }
+        poller_->want(events & known);
+        see_to(poller::receiving);
+        see_to(poller::sending);
+    }
+
+    /// Which of those events hold now, asked for or not, as poll(2) would say of a plain socket: IN if recv() gives
+    /// bytes, the end, or an error; OUT if send() takes at least a byte, or tells an error. Any thread once poll_fd()
+    /// was called, before that no other call may be under way. Of a direction in which a call is, it tells what was
+    /// found before that call.
+    [[nodiscard]] std::uint32_t ready() noexcept {
+        if (!core_) {
+            return 0;
+        }
+        if (!poller_) {
+            return poller::events_of(core_->tcp.fd(), core_->channel.attend_receiving(false).found,
+                                     core_->channel.attend_sending(false, false).found);
+        }
+        see_to(poller::receiving);
+        see_to(poller::sending);
+        return poller_->ready();
     }
 
     /// How what this end sends goes at present.
@@ -246,7 +316,35 @@ private:
 
     stream(unique_fd fd, const options& how) : core_{std::make_unique<core>(std::move(fd), how)} {}
 
+    /// `call`, behind which poll_fd() shows what is so.
+    template <class Call>
+    [[gnu::noinline]] std::invoke_result_t<Call> polled(poller::direction which, Call& call) noexcept {
+        poller_->turn_of(which).begin_call();
+        const auto outcome = call();
+        settle(which);
+        if (which == poller::receiving && core_->channel.sends_by() == splice::route::pairing) {
+            see_to(poller::sending);  // What was received may have acknowledged the last of what was sent.
+        }
+        return outcome;
+    }
+    /// The same without a call, if there is none under way.
+    void see_to(poller::direction which) noexcept {
+        if (poller_ && poller_->turn_of(which).begin_look()) {
+            settle(which);
+        }
+    }
+    void settle(poller::direction which) noexcept {
+        do {
+            const bool waits = poller_->wants(which);
+            const auto [found, bell] = which == poller::receiving ? core_->channel.attend_receiving(waits)
+                                                                  : core_->channel.attend_sending(waits, true);
+            poller_->settle(which, found, bell);
+        } while (!poller_->turn_of(which).end());
+    }
+
     std::unique_ptr<core> core_;
+    std::unique_ptr<poller> poller_;               // Once somebody asked for it.
+    std::uint32_t wanted_ = EPOLLIN | EPOLLRDHUP;  // Until then.
 };
 
 }  // namespace ferrule::inline v0::net

@@ -23,6 +23,7 @@
 #include <ferrule/splice/joint.hpp>
 #include <ferrule/splice/ledger.hpp>
 #include <ferrule/splice/outgoing.hpp>
+#include <ferrule/splice/prospects.hpp>
 
 namespace ferrule::inline v0::splice {
 
@@ -130,6 +131,39 @@ public:
         }
         out_.reset();
         in_.reset();
+    }
+
+    /// What an event loop is told about a direction, and what rings for it. `waits`: it does wait for that direction;
+    /// then the doorbell is to be watched from now on if `prospects::rings`. A call of that direction's thread, or of
+    /// any while no other call of that direction is under way; it does not count as one of two at once.
+    struct outlook {
+        prospects found{.by_tcp = true};
+        int doorbell = -1;
+    };
+    [[nodiscard]] outlook attend_receiving(bool waits) noexcept {
+        outlook seen;
+        if (in_) {
+            in_.with([&](auto& half) noexcept {
+                seen = {.found = waits ? half.watch() : half.look(), .doorbell = half.doorbell()};
+            });
+        }
+        return seen;
+    }
+    /// `can_wait`: it can also wait for a time to come, so that a send need not go by TCP while the reader is slow.
+    [[nodiscard]] outlook attend_sending(bool waits, bool can_wait) noexcept {
+        outlook seen;
+        if (out_) {
+            out_.with([&](auto& half) noexcept {
+                if (can_wait) {
+                    half.be_patient();
+                }
+                seen = {.found = waits ? half.watch() : half.look(), .doorbell = half.doorbell()};
+            });
+            note_route();
+        } else {
+            seen.found.now = pending_error_ != 0;
+        }
+        return seen;
     }
 
     /// How what this endpoint sends goes at present. Any thread.

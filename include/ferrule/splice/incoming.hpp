@@ -14,6 +14,7 @@
 #include <ferrule/result.hpp>
 #include <ferrule/splice/behaviour.hpp>
 #include <ferrule/splice/ledger.hpp>
+#include <ferrule/splice/prospects.hpp>
 #include <ferrule/splice/tally.hpp>
 #include <ferrule/status.hpp>
 #include <ferrule/waiter/spin.hpp>
@@ -56,6 +57,42 @@ public:
         return receive_slowly(to, deadline);
     }
 
+    /// What a receive() that must not wait would find.
+    [[nodiscard]] prospects look() noexcept {
+        const bool now = !ledger_.is_out() && (rx_.readable_at_least() != 0 || rx_.state() == status::corrupt);
+        return {.now = now, .by_tcp = true, .rings = bell_expected_, .was_reset = !reset_was_told_ && was_reset()};
+    }
+
+    /// The same, for an event loop: if there is nothing in the ring, the doorbell rings when there is; and when the
+    /// sender has said something that this function, or a receive(), has to hear.
+    [[nodiscard]] prospects watch() noexcept {
+        bool asked = false;
+        while (!ledger_.is_out()) {
+            if (const prospects found = look(); found.now) {
+                return found;
+            }
+            bell_expected_ = rx_.arm(1);
+            if (rx_.peer_died()) {
+                bell_expected_ = false;  // A bell whose other end is gone rings for ever.
+                ledger_.lost_sender();
+                listen();
+            } else if (bell_expected_) {
+                const bool news = ledger_.there_is_news();
+                // A program that never receives until there is nothing more leaves it to us to answer a flush.
+                if (!news && (asked || !ledger_.owes_an_answer())) {
+                    return look();
+                }
+                asked = true;
+                listen();
+            }
+        }
+        bell_expected_ = false;
+        return look();
+    }
+
+    /// The descriptor that rings.
+    [[nodiscard]] int doorbell() noexcept { return rx_.poll_fd(); }
+
     /// Before the descriptor is closed: this side reads nothing more. True if the ring holds something unread, now or
     /// by the time the peer hears of it.
     [[nodiscard]] bool leaves_unread() noexcept {
@@ -82,6 +119,16 @@ private:
             count_->bytes_by_ring.add(n);
         }
         return n;
+    }
+
+    /// Hears what the sender said, and answers a flush if TCP is empty.
+    void listen() noexcept {
+        const inlet from = ledger_.next([this]() noexcept { return rx_.readable_at_least() != 0; },
+                                        [this]() noexcept { return tcp_->readable(); });
+        if (from != inlet::ring && !tcp_->readable() && ledger_.answer()) {
+            rx_.nudge();
+            by_ring_ = true;
+        }
     }
 
     [[nodiscard, gnu::noinline]] result<std::size_t> receive_slowly(std::span<std::byte> to,
@@ -143,12 +190,14 @@ private:
 
     /// The end, or the error, that TCP had; a reset that it cannot show is told once, before the end.
     [[nodiscard]] result<std::size_t> end_of_stream(result<std::size_t> received) noexcept {
-        // Relaxed: see say_reset().
-        const bool was_reset = theirs_->endpoint.reset.load(std::memory_order_relaxed) != 0;
-        if (was_reset && !std::exchange(reset_was_told_, true) && received) {
+        if (was_reset() && !std::exchange(reset_was_told_, true) && received) {
             return failed{ECONNRESET};
         }
         return received;
+    }
+    [[nodiscard]] bool was_reset() const noexcept {
+        // Relaxed: see say_reset().
+        return theirs_->endpoint.reset.load(std::memory_order_relaxed) != 0;
     }
 
     static constexpr int no_doorbell = -1;
@@ -160,6 +209,7 @@ private:
             count_->sleeps.add(1);
             return seen.readable || seen.failed;
         }
+        bell_expected_ = false;
         const bool armed = rx_.arm(1);
         if (rx_.peer_died()) {
             ledger_.lost_sender();
@@ -185,6 +235,7 @@ private:
     tallies* count_;
     bool by_ring_ = false;
     bool reset_was_told_ = false;
+    bool bell_expected_ = false;  // Armed for an event loop, and not used otherwise since.
     typename waiter::spin<>::template point<platform> spinner_;
 };
 
