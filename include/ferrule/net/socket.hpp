@@ -31,6 +31,8 @@ public:
         : fd_{std::move(fd)}, is_like_tcp_{socket_option<int>(fd_.get(), SOL_SOCKET, SO_DOMAIN) != AF_UNIX} {}
 
     [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+    /// The descriptor is the caller's from now on.
+    [[nodiscard]] unique_fd release() noexcept { return std::move(fd_); }
     /// AF_UNIX has no RST to close with, and tells a sender that the other end has shut down reading.
     [[nodiscard]] bool is_like_tcp() const noexcept { return is_like_tcp_; }
 

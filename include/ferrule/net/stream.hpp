@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <new>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -29,6 +30,7 @@
 #include <ferrule/presets.hpp>
 #include <ferrule/result.hpp>
 #include <ferrule/splice/channel.hpp>
+#include <ferrule/status.hpp>
 #include <ferrule/waiter/eventfd.hpp>
 
 namespace ferrule::inline v0::net {
@@ -113,6 +115,67 @@ public:
     void close() noexcept {
         poller_.reset();
         core_.reset();
+    }
+
+    /// Leaves the rings, in both directions and for good, so that the descriptor can be used by itself: for kTLS, by
+    /// another process, behind exec. Waits for the other end to agree, which it does in its next send() or shutdown(),
+    /// with an event loop in any call, or by calling this itself: at the longest until `deadline`; without one as long
+    /// as a recv() would. Returns ok when native_handle() is like any connected socket, and the stream with it.
+    /// `stalled`: recv() has something to give first. `timed_out`: the other end has not agreed. Then nothing was lost,
+    /// and the caller may go on as ever, and try again. No other call may be under way.
+    [[nodiscard]] status unsplice(time_point deadline) noexcept {
+        if (!core_) {
+            return status::closed;
+        }
+        if (!poller_) {
+            return core_->unsplice(deadline);
+        }
+        poller_->turn_of(poller::receiving).begin_call();
+        poller_->turn_of(poller::sending).begin_call();
+        const status left = core_->unsplice(deadline);
+        settle(poller::receiving);
+        settle(poller::sending);
+        return left;
+    }
+    [[nodiscard]] status unsplice() noexcept { return unsplice(core_ ? core_->deadline(0) : time_point{}); }
+
+    /// Gives the descriptor away, and is then as if closed. EBUSY if the stream has rings that it has not left, see
+    /// unsplice(). No other call may be under way.
+    [[nodiscard]] result<unique_fd> release() noexcept {
+        if (!core_) {
+            return failed{EBADF};
+        }
+        if (core_->unsplice(time_point::min()) != status::ok) {
+            return failed{EBUSY};
+        }
+        poller_.reset();
+        unique_fd fd = core_->tcp.release();
+        core_.reset();
+        return fd;
+    }
+
+    /// Looks for the other end once more, after unsplice(): when both ends have called this they have rings again.
+    /// Returns what why() does then; unspliced if there still are rings to be left. Figures begin anew. No other call
+    /// may be under way.
+    reason pair_again() noexcept {
+        if (!core_) {
+            return reason::not_connected;
+        }
+        if (core_->unsplice(time_point::min()) != status::ok) {
+            return reason::unspliced;
+        }
+        if (poller_) {
+            poller_->forget_bells();
+        }
+        const options how = core_->how();
+        std::unique_ptr<core> again{new (std::nothrow) core{core_->tcp.release(), how}};
+        if (!again) {
+            return reason::no_resources;
+        }
+        core_ = std::move(again);
+        see_to(poller::receiving);
+        see_to(poller::sending);
+        return core_->why();
     }
 
     /// Gives this end its half of rings that it shares with the other end, in another process. Both ends may be in the
@@ -221,7 +284,18 @@ private:
             return patient_ && (flags & MSG_DONTWAIT) == 0 ? time_point::max() : time_point::min();
         }
 
+        [[nodiscard]] const options& how() const noexcept { return how_; }
+
         net::socket tcp;
+
+        [[nodiscard]] status unsplice(time_point until) noexcept {
+            registry<core>::of_this_process().leave(name_, *this);  // Nobody here pairs with it from now on.
+            const status left = channel.unsplice(until);
+            if (left == status::ok && why() == reason::none) {
+                refuse(reason::unspliced);
+            }
+            return left;
+        }
 
         [[nodiscard]] result<void> join(shared_joint half) noexcept {
             registry<core>::of_this_process().leave(name_, *this);  // Nobody here pairs with it from now on.
@@ -322,11 +396,20 @@ private:
         poller_->turn_of(which).begin_call();
         const auto outcome = call();
         settle(which);
-        if (which == poller::receiving && core_->channel.sends_by() == splice::route::pairing) {
-            see_to(poller::sending);  // What was received may have acknowledged the last of what was sent.
+        if (which == poller::receiving && has_to_see_to_sending(outcome)) {
+            see_to(poller::sending);
         }
         return outcome;
     }
+    /// What was received may have acknowledged the last of what was sent; and when there was nothing, it may have been
+    /// for the sending half that the bell rang.
+    [[nodiscard]] bool has_to_see_to_sending(const result<std::size_t>& received) const noexcept {
+        return !received || core_->channel.sends_by() == splice::route::pairing;
+    }
+    [[nodiscard]] static constexpr bool has_to_see_to_sending(const result<void>& /*shut down*/) noexcept {
+        return false;
+    }
+
     /// The same without a call, if there is none under way.
     void see_to(poller::direction which) noexcept {
         if (poller_ && poller_->turn_of(which).begin_look()) {

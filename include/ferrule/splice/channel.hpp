@@ -24,6 +24,7 @@
 #include <ferrule/splice/ledger.hpp>
 #include <ferrule/splice/outgoing.hpp>
 #include <ferrule/splice/prospects.hpp>
+#include <ferrule/status.hpp>
 
 namespace ferrule::inline v0::splice {
 
@@ -113,6 +114,35 @@ public:
         return done;
     }
 
+    /// Goes back to the transport for good, in both directions, so that it can be used by others: waits until the other
+    /// endpoint has agreed, at the longest until `deadline`. Returns ok when nothing is in the ring that comes to this
+    /// endpoint, and nothing will be; what it has sent itself comes before what the transport carries from now on.
+    /// `stalled`: something is there, to be received first. `timed_out`: the other endpoint has not agreed yet, as it
+    /// does in its next send. Either way everything goes by the transport as soon as possible, and the caller may try
+    /// again. No other call may be under way.
+    [[nodiscard]] status unsplice(time_point deadline) noexcept {
+        const in_call one{sending_};
+        const in_call other{receiving_};
+        if (in_) {
+            in_.with([](auto& half) noexcept { half.ask_to_leave(); });
+        }
+        // Behind that: an event loop at the other end that waits for its reading half is woken for both.
+        if (out_ || install_out()) {
+            out_.with([](auto& half) noexcept { half.leave(); });
+        }
+        leaves_ = true;
+        status left = status::ok;
+        if (in_) {
+            // Relaxed, hint: nothing else calls now.
+            const bool deaf = deaf_.load(std::memory_order_relaxed) != 0;
+            left = in_.with([&](auto& half) noexcept { return half.wait_until_left(deaf, deadline); });
+        }
+        if (left == status::ok) {
+            drop_halves();
+        }
+        return left;
+    }
+
     /// Ends both directions: with RST if something that was sent to us is unread, as TCP would. Idempotent.
     void close() noexcept {
         if (closed_) {
@@ -199,7 +229,7 @@ private:
     }
 
     [[nodiscard]] bool install_out() noexcept {
-        if (!is_offered()) {
+        if (leaves_ || !is_offered()) {
             return false;
         }
         place_.with([this]<class Kind>(const seat<Kind>& place) noexcept {
@@ -210,13 +240,25 @@ private:
     }
 
     [[nodiscard]] bool install_in() noexcept {
-        if (!is_offered()) {
+        if (leaves_ || !is_offered()) {
             return false;
         }
         place_.with([this]<class Kind>(const seat<Kind>& place) noexcept {
             in_.template hold<incoming<Kind, Transport>>(*place.in, *place.mine, *place.theirs, *tcp_, how_, received_);
         });
         return true;
+    }
+
+    /// From now on calls are the plain ones.
+    void drop_halves() noexcept {
+        if (out_) {
+            pending_error_ = out_.with([](const auto& half) noexcept { return half.pending_error(); });
+            note_route();
+            out_.reset();
+        }
+        if (in_ && !in_.with([](const auto& half) noexcept { return half.has_to_tell(); })) {
+            in_.reset();
+        }
     }
 
     using flag = typename platform::template atomic<std::uint32_t>;
@@ -297,7 +339,8 @@ private:
     typename platform::template atomic<std::uint32_t> offered_{0};
     detail::one_of<seat<Ring>, seat<OtherRings>...> place_;
     bool closed_ = false;
-    flag deaf_{0};  // Stored by whoever stops receiving, before it does; loaded by the sender.
+    bool leaves_ = false;  // Stored by a call that is alone.
+    flag deaf_{0};         // Stored by whoever stops receiving, before it does; loaded by the sender.
     flag stopped_sending_{0};
     flag stopped_receiving_{0};
 

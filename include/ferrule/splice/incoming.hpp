@@ -60,7 +60,7 @@ public:
     /// What a receive() that must not wait would find.
     [[nodiscard]] prospects look() noexcept {
         const bool now = !ledger_.is_out() && (rx_.readable_at_least() != 0 || rx_.state() == status::corrupt);
-        return {.now = now, .by_tcp = true, .rings = bell_expected_, .was_reset = !reset_was_told_ && was_reset()};
+        return {.now = now, .by_tcp = true, .rings = bell_expected_, .was_reset = has_to_tell()};
     }
 
     /// The same, for an event loop: if there is nothing in the ring, the doorbell rings when there is; and when the
@@ -93,6 +93,42 @@ public:
     /// The descriptor that rings.
     [[nodiscard]] int doorbell() noexcept { return rx_.poll_fd(); }
 
+    /// Wants both directions to go by TCP for good. The peer's sending half says when it does, in its next call; if it
+    /// never used its ring, it never will.
+    void ask_to_leave() noexcept {
+        // Relaxed, sole writer: WKp ↔ WKs, the barrier of the nudge is what counts.
+        mine_->endpoint.leaving.store(1, std::memory_order_relaxed);
+        rx_.nudge();
+        ledger_.give_up();
+    }
+
+    /// Whether the ring is behind us: `ok` once nothing more comes through it and everything that came was received,
+    /// `stalled` while there is something to receive, and `timed_out` if by the deadline the sender has not said that
+    /// it left. `deaf`: this endpoint itself has ended what it receives.
+    [[nodiscard]] status wait_until_left(bool deaf, time_point deadline) noexcept {
+        for (;;) {
+            (void)look_in_order();
+            const auto seen = tcp_->look({.ended = !deaf});
+            if (seen.ended || seen.failed) {
+                ledger_.lost_sender();  // Whatever it has not said.
+                (void)look_in_order();
+            }
+            if (ledger_.is_out()) {
+                return status::ok;
+            }
+            if (const bool unread = rx_.readable_at_least() != 0; unread || rx_.state() == status::corrupt) {
+                return unread ? status::stalled : status::corrupt;
+            }
+            if (deadline == time_point::min() || platform::now() >= deadline) {
+                return status::timed_out;
+            }
+            sleep_until_left(deaf, deadline);
+        }
+    }
+
+    /// True if somebody is still to be told what TCP cannot show.
+    [[nodiscard]] bool has_to_tell() const noexcept { return !reset_was_told_ && was_reset(); }
+
     /// Before the descriptor is closed: this side reads nothing more. True if the ring holds something unread, now or
     /// by the time the peer hears of it.
     [[nodiscard]] bool leaves_unread() noexcept {
@@ -121,10 +157,14 @@ private:
         return n;
     }
 
+    [[nodiscard]] inlet look_in_order() noexcept {
+        return ledger_.next([this]() noexcept { return rx_.readable_at_least() != 0; },
+                            [this]() noexcept { return tcp_->readable(); });
+    }
+
     /// Hears what the sender said, and answers a flush if TCP is empty.
     void listen() noexcept {
-        const inlet from = ledger_.next([this]() noexcept { return rx_.readable_at_least() != 0; },
-                                        [this]() noexcept { return tcp_->readable(); });
+        const inlet from = look_in_order();
         if (from != inlet::ring && !tcp_->readable() && ledger_.answer()) {
             rx_.nudge();
             by_ring_ = true;
@@ -225,6 +265,18 @@ private:
         rx_.disarm();
         count_->sleeps.add(1);
         return seen.readable || seen.failed;
+    }
+
+    void sleep_until_left(bool deaf, time_point until) noexcept {
+        bell_expected_ = false;
+        const bool armed = rx_.arm(1);
+        if (rx_.peer_died()) {
+            ledger_.lost_sender();
+        } else if (armed && !ledger_.there_is_news()) {
+            (void)tcp_->park(rx_.poll_fd(), {.ended = !deaf}, until);
+            count_->sleeps.add(1);
+        }
+        rx_.disarm();
     }
 
     consumer<Ring, cursor::cached, guard::none> rx_;

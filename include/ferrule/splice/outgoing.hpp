@@ -76,6 +76,15 @@ public:
         tx_.nudge();
     }
 
+    /// Puts nothing more into the ring, and says so.
+    void leave() noexcept {
+        ledger_.leave();
+        tx_.nudge();
+    }
+
+    /// An error that a call met after some bytes, and that the next one would tell.
+    [[nodiscard]] int pending_error() const noexcept { return pending_error_; }
+
     /// What a send() that must not wait could do.
     [[nodiscard]] prospects look() noexcept {
         (void)listen();
@@ -342,8 +351,7 @@ private:
     /// The peer closed, or wants to leave the ring.
     [[gnu::noinline]] void react() noexcept {
         if (ledger_.must_leave()) {
-            ledger_.leave();
-            tx_.nudge();
+            leave();
         }
     }
 
