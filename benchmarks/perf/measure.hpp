@@ -1,5 +1,5 @@
-// The two questions asked of every path, by the same loops: how fast is a round trip, how fast is a stream.
-// Every byte is written, carried and verified; a wrong one ends the program.
+// The two questions asked of every path, by the same loops, between two processes: how fast is a round trip, how fast
+// is a stream. Every byte is written, carried and verified; a wrong one ends the program.
 #pragma once
 
 #include <chrono>
@@ -8,7 +8,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <span>
-#include <thread>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "../support/give_up.hpp"
@@ -16,6 +17,7 @@
 #include "../support/payload.hpp"
 #include "../support/pin.hpp"
 #include "../support/stopwatch.hpp"
+#include "far_side.hpp"
 
 namespace ferrule::bench {
 
@@ -46,13 +48,29 @@ template <class End>
     return true;
 }
 
-/// A client sends `size` bytes and waits for as many to come back, again and again for `time`.
+/// What a process has inherited and does not use, such as the other's end of a connection.
+template <class T>
+void drop(T&& not_ours) {
+    const std::remove_reference_t<T> dropped{std::forward<T>(not_ours)};
+}
+
+/// Keeps the calling thread where it runs while it is measured, and lets it go afterwards.
+class pinned {
+public:
+    explicit pinned(std::size_t cpu) noexcept : allowed_{{cpu, cpu}} { pin_to(cpu); }
+
+private:
+    only_on allowed_;
+};
+
+/// A client sends `size` bytes and waits for as many to come back from another process, again and again for `time`.
 template <class Path>
 [[nodiscard]] measurement round_trips(std::size_t size, clock::duration time, placement where) {
-    auto [client, server] = Path::connect();
-    double server_cpu = 0;
-    std::thread echo{[&, end = std::move(server)]() mutable {
+    auto ends = Path::connect();
+    far_side<double> server{[&] {
+        drop(std::move(ends.near));
         pin_to(where.there);
+        auto end = Path::open(std::move(ends.far));
         std::vector<std::byte> buffer(size);
         const double begun = cpu_seconds();
         for (std::uint64_t position = 0; receive_all(end, std::span{buffer}); position += size) {
@@ -60,89 +78,94 @@ template <class Path>
             payload::write(buffer, position + 1);  // The answer differs from the question.
             end.send(buffer);
         }
-        server_cpu = cpu_seconds() - begun;
+        const double cpu = cpu_seconds() - begun;
         end.finish_sending();
+        return cpu;
     }};
+    drop(std::move(ends.far));
+    const pinned here{where.here};
+    auto end = Path::open(std::move(ends.near));
+    std::vector<std::byte> buffer(size);
+    std::uint64_t position = 0;
+    const auto once = [&] {
+        payload::write(buffer, position);
+        end.send(buffer);
+        if (!receive_all(end, std::span{buffer})) {
+            give_up("the server ended early");
+        }
+        require_payload(buffer, position + 1, Path::name);
+        position += size;
+    };
+    for (int i = 0; i != 100; ++i) {
+        once();
+    }
     measurement result;
-    std::thread{[&, end = std::move(client)]() mutable {
-        pin_to(where.here);
-        std::vector<std::byte> buffer(size);
-        std::uint64_t position = 0;
-        const auto once = [&] {
-            payload::write(buffer, position);
-            end.send(buffer);
-            if (!receive_all(end, std::span{buffer})) {
-                give_up("the server ended early");
-            }
-            require_payload(buffer, position + 1, Path::name);
-            position += size;
-        };
-        for (int i = 0; i != 100; ++i) {
-            once();
-        }
-        std::uint64_t trips = 0;
-        const double cpu_begun = cpu_seconds();
-        const auto begun = clock::now();
-        auto last = begun;
-        while (last - begun < time) {
-            once();
-            const auto now = clock::now();
-            result.latency.add(static_cast<std::uint64_t>((now - last).count()));
-            last = now;
-            ++trips;
-        }
-        const double wall = seconds(last - begun);
-        result.per_second = static_cast<double>(trips) / wall;
-        result.cpu = (cpu_seconds() - cpu_begun) / wall;
-        end.finish_sending();
-    }}.join();
-    echo.join();
-    result.cpu += server_cpu / seconds(time);
+    std::uint64_t trips = 0;
+    const double cpu_begun = cpu_seconds();
+    const auto begun = clock::now();
+    auto last = begun;
+    while (last - begun < time) {
+        once();
+        const auto now = clock::now();
+        result.latency.add(static_cast<std::uint64_t>((now - last).count()));
+        last = now;
+        ++trips;
+    }
+    const double wall = seconds(last - begun);
+    result.per_second = static_cast<double>(trips) / wall;
+    result.cpu = (cpu_seconds() - cpu_begun) / wall;
+    end.finish_sending();
+    result.cpu += server.report() / seconds(time);
     return result;
 }
 
-/// A sender sends messages of `size` bytes one after the other for `time`; a receiver reads them as they come.
+/// A sender sends messages of `size` bytes one after the other for `time`; a receiver in another process reads them as
+/// they come.
 template <class Path>
 [[nodiscard]] measurement stream(std::size_t size, clock::duration time, placement where) {
-    auto [out, in] = Path::connect();
-    clock::time_point first{};
-    clock::time_point last{};
-    double receiver_cpu = 0;
-    std::uint64_t received = 0;
-    std::thread receiver{[&, end = std::move(in)]() mutable {
+    struct reception {
+        std::uint64_t bytes;
+        clock::time_point last;
+        double cpu;
+    };
+    auto ends = Path::connect();
+    far_side<reception> receiver{[&] {
+        drop(std::move(ends.near));
         pin_to(where.there);
+        auto end = Path::open(std::move(ends.far));
         std::vector<std::byte> buffer(size);
+        reception found{};
         const double begun = cpu_seconds();
         while (const std::size_t n = end.receive(buffer)) {
-            require_payload(std::span{buffer}.first(n), received, Path::name);
-            received += n;
+            require_payload(std::span{buffer}.first(n), found.bytes, Path::name);
+            found.bytes += n;
         }
-        last = clock::now();
-        receiver_cpu = cpu_seconds() - begun;
+        found.last = clock::now();
+        found.cpu = cpu_seconds() - begun;
+        return found;
     }};
-    double sender_cpu = 0;
-    std::thread{[&, end = std::move(out)]() mutable {
-        pin_to(where.here);
-        std::vector<std::byte> buffer(size);
-        const double begun = cpu_seconds();
-        first = clock::now();
-        std::uint64_t sent = 0;
-        // The clock is read often enough to stop in time, and seldom enough not to be what is measured.
-        const std::size_t burst = 1 + 65536 / size;
-        while (clock::now() - first < time) {
-            for (std::size_t i = 0; i != burst; ++i, sent += size) {
-                payload::write(buffer, sent);
-                end.send(buffer);
-            }
+    drop(std::move(ends.far));
+    const pinned here{where.here};
+    auto end = Path::open(std::move(ends.near));
+    std::vector<std::byte> buffer(size);
+    const double begun = cpu_seconds();
+    const auto first = clock::now();
+    std::uint64_t sent = 0;
+    // The clock is read often enough to stop in time, and seldom enough not to be what is measured.
+    const std::size_t burst = 1 + 65536 / size;
+    while (clock::now() - first < time) {
+        for (std::size_t i = 0; i != burst; ++i, sent += size) {
+            payload::write(buffer, sent);
+            end.send(buffer);
         }
-        end.finish_sending();
-        sender_cpu = cpu_seconds() - begun;
-    }}.join();
-    receiver.join();
-    const double wall = seconds(last - first);
+    }
+    end.finish_sending();
+    const double cpu = cpu_seconds() - begun;
+    const reception found = receiver.report();
+    const double wall = seconds(found.last - first);
     measurement result;
-    result.per_second = static_cast<double>(received) / wall;
-    result.cpu = (sender_cpu + receiver_cpu) / wall;
+    result.per_second = static_cast<double>(found.bytes) / wall;
+    result.cpu = (cpu + found.cpu) / wall;
     return result;
 }
 

@@ -96,7 +96,7 @@ inline void print_context(placement where, std::size_t repetitions, double secon
                 "g++",
 #endif
                 __VERSION__);
-    std::printf("two threads pinned to processors %zu and %zu%s; medians of %zu interleaved repetitions of %.2f s\n",
+    std::printf("two processes pinned to processors %zu and %zu%s; medians of %zu interleaved repetitions of %.2f s\n",
                 where.here, where.there, where.shared() ? " (only one: the ring cannot shine)" : "", repetitions,
                 seconds_each);
     std::printf("every byte written and verified; cpu = processor seconds of both ends per second\n");
@@ -110,7 +110,7 @@ inline void print_round_trips(std::size_t size, const std::vector<row>& rows) {
         }
         const auto microseconds = [&](double fraction) { return static_cast<double>(all.percentile(fraction)) / 1000; };
         const quartiles q = ratio(r, rows.front());
-        std::printf("%8s  %-12s %9.1f %9.2f %9.2f %9.2f %6.2f %8.2fx  (%.2f-%.2f)\n",
+        std::printf("%8s  %-13s %9.1f %9.2f %9.2f %9.2f %6.2f %8.2fx  (%.2f-%.2f)\n",
                     &r == &rows.front() ? human_size(size).c_str() : "", r.path,
                     median(r, [](const measurement& m) { return m.per_second / 1000; }), microseconds(0.5),
                     microseconds(0.99), microseconds(0.999), median(r, [](const measurement& m) { return m.cpu; }),
@@ -123,7 +123,7 @@ inline void print_stream(std::size_t size, const std::vector<row>& rows) {
         const double bytes = median(r, [](const measurement& m) { return m.per_second; });
         const double per_cpu = median(r, [](const measurement& m) { return m.per_second / m.cpu; });
         const quartiles q = ratio(r, rows.front());
-        std::printf("%8s  %-12s %9.0f %9.1f %19.0f %6.2f %8.2fx  (%.2f-%.2f)\n",
+        std::printf("%8s  %-13s %9.0f %9.1f %19.0f %6.2f %8.2fx  (%.2f-%.2f)\n",
                     &r == &rows.front() ? human_size(size).c_str() : "", r.path, bytes * 8 / 1e6,
                     1e9 * static_cast<double>(size) / bytes, per_cpu * 8 / 1e6,
                     median(r, [](const measurement& m) { return m.cpu; }), q.median, q.lower, q.upper);

@@ -7,6 +7,7 @@
 #include <string>
 #include <thread>
 
+#include "../support/soak_plan.hpp"
 #include "../support/streams.hpp"
 #include "../support/watchdog.hpp"
 
@@ -43,13 +44,6 @@ struct direction {
     keyed_sender sender;
     keyed_receiver receiver;
     bool failed = false;  // The sending thread's.
-};
-
-/// How the threads behave in one round.
-enum class habit : unsigned char {
-    eager,        ///< The readers read whatever comes.
-    stalling,     ///< They stand still until a burst was accepted, and then take all of it.
-    write_first,  ///< Both programs write a burst before they read one.
 };
 
 constexpr int rounds = 500;
@@ -95,15 +89,7 @@ void receive_bursts(direction& way, std::size_t capacity, progress* accepted, pr
 void lap(direction& there, direction& back, std::size_t capacity, habit how, unsigned seed) {
     if (how == habit::write_first) {
         const auto program = [&](direction& out, direction& in, unsigned of_out, unsigned of_in) {
-            std::minstd_rand sizes_out{of_out};
-            std::minstd_rand sizes_in{of_in};
-            for (int round = 0; round != rounds && !out.failed && in.receiver.in_order(); ++round) {
-                out.failed = !out.sender.send_all(out.from, 1 + sizes_out() % (4 * capacity));
-                const auto expected = in.receiver.position() + 1 + sizes_in() % (4 * capacity);
-                if (!in.receiver.receive_until(in.to, expected)) {
-                    return;
-                }
-            }
+            out.failed = !write_first(out.from, out.sender, in.receiver, rounds, capacity, of_out, of_in);
         };
         std::thread other{[&] { program(back, there, seed + 1, seed); }};
         program(there, back, seed, seed + 1);
@@ -127,34 +113,10 @@ void lap(direction& there, direction& back, std::size_t capacity, habit how, uns
     }
 }
 
-struct program {
-    const char* name;
-    std::size_t capacity;
-    splice::overflow overflow;
-    habit how;
-};
-using std::chrono::microseconds;
-constexpr auto on_full = splice::overflow::on_full();
-constexpr auto on_stall = splice::overflow::on_stall(microseconds{50});
-constexpr auto never = splice::overflow::never();
-constexpr program programs[] = {
-    {"eager, on_full", 64, on_full, habit::eager},
-    {"stalling, on_full", 64, on_full, habit::stalling},
-    {"both write first, on_full", 16, on_full, habit::write_first},
-    {"eager, on_stall", 64, on_stall, habit::eager},
-    {"stalling, on_stall", 256, on_stall, habit::stalling},
-    {"both write first, on_stall", 64, on_stall, habit::write_first},
-    {"eager, never", 64, never, habit::eager},
-};
-
-void soak(connection kind, const program& p, std::chrono::milliseconds at_least) {
+void soak(connection kind, const soak_program& p, std::chrono::milliseconds at_least) {
     CAPTURE(to_string(kind));
     CAPTURE(std::string{p.name});
-    net::options how;
-    how.ring_capacity = p.capacity;
-    how.overflow = p.overflow;
-    how.opening_patience = microseconds{50};
-    auto pair = on_the_ring(connect(kind), how);
+    auto pair = on_the_ring(connect(kind), p.options());
     direction there{pair.first, pair.second, keyed_sender{}, keyed_receiver{}};
     constexpr std::uint64_t other = std::uint64_t{1} << 40U;
     direction back{pair.second, pair.first, keyed_sender{other}, keyed_receiver{other}};
@@ -197,7 +159,7 @@ void soak(connection kind, const program& p, std::chrono::milliseconds at_least)
 TEST_CASE("soak: bytes stay in order through a thousand changes of the way") {
     const watchdog watched{"the soak"};
     for (const auto kind : {connection::tcp4, connection::unix_pair}) {
-        for (const auto& p : programs) {
+        for (const auto& p : tiny_rings) {
             soak(kind, p, std::chrono::milliseconds{100});
         }
     }
@@ -206,7 +168,7 @@ TEST_CASE("soak: bytes stay in order through a thousand changes of the way") {
 TEST_CASE("soak: and for a long time, on every kind of connection" * doctest::skip()) {
     const watchdog watched{"the long soak", std::chrono::seconds{600}};
     for (const auto kind : connections()) {
-        for (const auto& p : programs) {
+        for (const auto& p : tiny_rings) {
             soak(kind, p, std::chrono::milliseconds{1200});
         }
     }

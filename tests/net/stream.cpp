@@ -42,6 +42,18 @@ void check_all_fail(net::stream& s, int error) {
 
 }  // namespace
 
+TEST_CASE("stream: a connection that has rings is kept alive, and one that has none is left as it was") {
+    for (const auto kind : {connection::tcp4, connection::tcp6}) {
+        CAPTURE(to_string(kind));
+        auto ends = connect(kind);
+        auto first = net::stream::adopt(ends.connecting.release());
+        CHECK(net::socket_option<int>(first.native_handle(), SOL_SOCKET, SO_KEEPALIVE) == 0);
+        const auto second = net::stream::adopt(ends.accepted.release());
+        CHECK(net::socket_option<int>(first.native_handle(), SOL_SOCKET, SO_KEEPALIVE) == 1);
+        CHECK(net::socket_option<int>(second.native_handle(), SOL_SOCKET, SO_KEEPALIVE) == 1);
+    }
+}
+
 TEST_CASE("stream: says why it has no ring") {
     auto ends = connect(connection::tcp4);
     net::options how;

@@ -10,6 +10,14 @@ foreach(sweep sweep_scribbler sweep_writes)
     FAIL_REGULAR_EXPRESSION "test cases: +0 ")
 endforeach()
 
+# Twenty gigabytes, or as many as FERRULE_SOAK_GIB says.
+add_test(NAME process/soak_long
+  COMMAND ferrule-process --source-file=*/process/soak.cpp --test-case=long:* --no-skip --no-skipped-summary)
+set_tests_properties(process/soak_long PROPERTIES
+  LABELS long
+  TIMEOUT 1800
+  FAIL_REGULAR_EXPRESSION "test cases: +0 ")
+
 # Each word of a peer's is loaded once at most, whatever the compiler makes of it. Sanitizers load for themselves.
 if(NOT FERRULE_SANITIZE)
   foreach(level 0 1 2 3)

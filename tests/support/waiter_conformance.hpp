@@ -2,14 +2,17 @@
 #pragma once
 
 #include <pthread.h>
+#include <sys/types.h>
 
 #include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <thread>
 #include <tuple>
+#include <utility>
 
 #include <doctest/doctest.h>
 #include <ferrule/ferrule.hpp>
@@ -24,20 +27,19 @@ using every_waiter =
                waiter::futex<futex_scope::process_shared>, waiter::eventfd, waiter::basic_eventfd<barrier::symmetric>,
                waiter::then<waiter::spin<>, waiter::futex<>>, waiter::then<waiter::spin<1>, waiter::eventfd>>;
 
-/// Sends a signal without SA_RESTART to a thread every fraction of a millisecond, for as long as it lives.
+/// The signal of a storm does nothing to this process but end what it sleeps in.
+inline void weather_storms() {
+    struct ::sigaction action {};
+    action.sa_handler = [](int) {};
+    ::sigaction(SIGUSR1, &action, nullptr);
+}
+
+/// Sends a signal without SA_RESTART to a thread, or to a process that weathers storms, every fraction of a
+/// millisecond, for as long as it lives.
 class signal_storm {
 public:
-    explicit signal_storm(::pthread_t target) {
-        struct ::sigaction action {};
-        action.sa_handler = [](int) {};
-        ::sigaction(SIGUSR1, &action, nullptr);
-        thread_ = std::thread{[this, target] {
-            while (!done_.load(std::memory_order_relaxed)) {
-                ::pthread_kill(target, SIGUSR1);
-                std::this_thread::sleep_for(std::chrono::microseconds{200});
-            }
-        }};
-    }
+    explicit signal_storm(::pthread_t target) : signal_storm{[target] { ::pthread_kill(target, SIGUSR1); }} {}
+    explicit signal_storm(::pid_t process) : signal_storm{[process] { ::kill(process, SIGUSR1); }} {}
     signal_storm(const signal_storm&) = delete;
     signal_storm& operator=(const signal_storm&) = delete;
     ~signal_storm() {
@@ -46,6 +48,16 @@ public:
     }
 
 private:
+    explicit signal_storm(std::function<void()> strike) {
+        weather_storms();
+        thread_ = std::thread{[this, strike = std::move(strike)] {
+            while (!done_.load(std::memory_order_relaxed)) {
+                strike();
+                std::this_thread::sleep_for(std::chrono::microseconds{200});
+            }
+        }};
+    }
+
     std::atomic<bool> done_{false};
     std::thread thread_;
 };

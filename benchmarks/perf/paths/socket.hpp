@@ -61,14 +61,25 @@ private:
     int fd_;
 };
 
+/// Both ends of a new connection, each of which one of two processes opens and the other drops.
+struct connected_sockets {
+    socket_end near;
+    socket_end far;
+};
+
+/// What is done to a socket before it is used: nothing.
+struct plain {
+    [[nodiscard]] static socket_end open(socket_end end) noexcept { return end; }
+};
+
 enum class nagle { on, off };
 
 template <nagle Nagle>
-struct tcp {
+struct tcp : plain {
     static constexpr const char* name = Nagle == nagle::on ? "TCP" : "TCP_NODELAY";
 
     /// A real connection over 127.0.0.1.
-    [[nodiscard]] static std::pair<socket_end, socket_end> connect() {
+    [[nodiscard]] static connected_sockets connect() {
         const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         ::sockaddr_in address{};
         address.sin_family = AF_INET;
@@ -96,10 +107,10 @@ struct tcp {
     }
 };
 
-struct af_unix {
+struct af_unix : plain {
     static constexpr const char* name = "AF_UNIX";
 
-    [[nodiscard]] static std::pair<socket_end, socket_end> connect() {
+    [[nodiscard]] static connected_sockets connect() {
         int fds[2];
         if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) {
             give_up("socketpair");

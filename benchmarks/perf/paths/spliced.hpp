@@ -6,6 +6,7 @@
 #include <span>
 #include <utility>
 
+#include <ferrule/net/shared_joint.hpp>
 #include <ferrule/net/stream.hpp>
 
 #include "../../support/give_up.hpp"
@@ -15,7 +16,7 @@ namespace ferrule::bench {
 
 class spliced_end {
 public:
-    spliced_end(socket_end&& from, const net::options& how) : stream_{net::stream::adopt(from.release(), how)} {}
+    explicit spliced_end(net::stream stream) noexcept : stream_{std::move(stream)} {}
 
     void send(std::span<const std::byte> bytes) {
         const auto sent = stream_.send(bytes);
@@ -38,12 +39,47 @@ private:
     net::stream stream_;
 };
 
-/// Both ends over 127.0.0.1 with the options of `Path`. The first messages go by TCP, and are measured too.
+/// Two processes over 127.0.0.1, with the options of `Path`, and rings that they share. The first messages go by TCP,
+/// and are measured too.
 template <class Path>
 struct spliced {
-    [[nodiscard]] static std::pair<spliced_end, spliced_end> connect() {
+    struct near_end {
+        socket_end socket;
+        net::shared_joint half;
+    };
+    struct far_end {
+        socket_end socket;
+        net::joint_half half;
+    };
+    struct both {
+        near_end near;
+        far_end far;
+    };
+
+    [[nodiscard]] static both connect() {
         auto [near, far] = tcp<nagle::off>::connect();
-        return {spliced_end{std::move(near), Path::how()}, spliced_end{std::move(far), Path::how()}};
+        auto joint = net::shared_joint::make(Path::how().ring_capacity);
+        if (!joint) {
+            give_up("make rings");
+        }
+        return {{std::move(near), std::move(joint->here)}, {std::move(far), std::move(joint->there)}};
+    }
+    [[nodiscard]] static spliced_end open(near_end end) { return join(end.socket, std::move(end.half)); }
+    [[nodiscard]] static spliced_end open(far_end end) {
+        auto half = net::shared_joint::attach(std::move(end.half));
+        if (!half) {
+            give_up("attach rings");
+        }
+        return join(end.socket, std::move(*half));
+    }
+
+private:
+    [[nodiscard]] static spliced_end join(socket_end& socket, net::shared_joint half) {
+        auto stream = net::stream::adopt(socket.release(), Path::how());
+        if (!stream.join(std::move(half))) {
+            give_up("join rings");
+        }
+        return spliced_end{std::move(stream)};
     }
 };
 
@@ -71,13 +107,10 @@ struct polled_stream : spliced<polled_stream> {
     }
 };
 /// Adopted, but without a ring: what it costs to be ready for one.
-struct unpaired_stream : spliced<unpaired_stream> {
+struct unpaired_stream {
     static constexpr const char* name = "TCP, adopted";
-    [[nodiscard]] static net::options how() {
-        net::options how;
-        how.pairing = net::pairing::off;
-        return how;
-    }
+    [[nodiscard]] static connected_sockets connect() { return tcp<nagle::off>::connect(); }
+    [[nodiscard]] static spliced_end open(socket_end end) { return spliced_end{net::stream::adopt(end.release())}; }
 };
 
 }  // namespace ferrule::bench

@@ -12,15 +12,10 @@
 
 namespace ferrule::inline v0::net {
 
-/// `Member` is what meets. All members of one kind share one registry, `registry<Member>::of_this_process()`.
+/// `Member` is what meets. All members of one kind and one process share one.
 template <class Member>
 class registry {
 public:
-    [[nodiscard]] static registry& of_this_process() noexcept {
-        static registry one;
-        return one;
-    }
-
     /// Puts `member` under `name`, and calls `meet(other)` if the other end is there. Nobody comes or goes meanwhile.
     /// Somebody who has the name already keeps it unless `is_stale(somebody)`: then the name is that of a new
     /// connection. Returns why there was nobody to meet, or what meet() returned.

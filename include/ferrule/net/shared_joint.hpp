@@ -89,6 +89,14 @@ public:
 
     [[nodiscard]] explicit operator bool() const noexcept { return rings_ != nullptr; }
 
+    /// For a forked child, whose copies keep the other process from seeing that its parent is gone. Nothing else of it
+    /// may be touched there, and nothing of it used afterwards.
+    void close_descriptors() noexcept {
+        region_.close_fd();
+        out_ = {};
+        in_ = {};
+    }
+
     /// This process's place at it. Requires a joint.
     [[nodiscard]] splice::seat<ring> seat() const noexcept {
         return {&rings_->out, &rings_->in, &region_.mine<page>().words, &region_.theirs<page>().words};

@@ -63,6 +63,12 @@ public:
         (void)::setsockopt(fd_.get(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
     }
 
+    /// While the bytes go elsewhere, whoever keeps account of idle connections on the way shall not forget this one.
+    void keep_alive() const noexcept {
+        const int on = 1;
+        (void)::setsockopt(fd_.get(), SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    }
+
     [[nodiscard]] transport_events park(int doorbell, transport_events watched, time_point deadline) const noexcept {
         ::pollfd entries[2] = {{doorbell, POLLIN, 0}, {fd_.get(), events(watched), 0}};
         if (::ppoll(entries, 2, ferrule::detail::rest_until{deadline}.get(), nullptr) <= 0) {

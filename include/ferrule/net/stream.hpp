@@ -23,6 +23,7 @@
 #include <ferrule/fd.hpp>
 #include <ferrule/net/identity.hpp>
 #include <ferrule/net/options.hpp>
+#include <ferrule/net/per_process.hpp>
 #include <ferrule/net/poller.hpp>
 #include <ferrule/net/registry.hpp>
 #include <ferrule/net/shared_joint.hpp>
@@ -39,7 +40,9 @@ namespace ferrule::inline v0::net {
 /// two threads in the same direction at once stop the program.
 ///
 /// Blocks as the descriptor did when it was adopted: a non-blocking one (O_NONBLOCK) gives EAGAIN instead. Never raises
-/// SIGPIPE. A signal does not end a wait. One that was closed or moved from answers EBADF.
+/// SIGPIPE. A signal does not end a wait. One that was closed or moved from answers EBADF. In a forked child it is the
+/// socket still if it had no rings when it was forked, and never gets any; if it had, it answers ESTALE, and is the
+/// parent's alone.
 ///
 /// Where it differs from the socket: a send() that sleeps because the ring is full is not woken by the other end's
 /// SHUT_RD on AF_UNIX, only by what the other end receives or by its close; on AF_UNIX, one that sleeps when the other
@@ -57,8 +60,14 @@ public:
     [[nodiscard]] static stream adopt(int fd, const options& how = {}) { return stream{unique_fd{fd}, how}; }
 
     stream(stream&&) noexcept = default;
-    stream& operator=(stream&&) noexcept = default;
-    ~stream() = default;
+    stream& operator=(stream&& other) noexcept {
+        if (this != &other) {
+            close();
+            core_ = std::move(other.core_);
+        }
+        return *this;
+    }
+    ~stream() { close(); }
 
     /// Sends all of `bytes`; less only if an error or MSG_DONTWAIT kept it from the rest. Returns how many, at least
     /// one (unless there are none), or the error: EPIPE or ECONNRESET if nobody will read them, EAGAIN with
@@ -67,8 +76,8 @@ public:
         if ((flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) != 0) [[unlikely]] {
             return failed{EOPNOTSUPP};
         }
-        if (!core_) [[unlikely]] {
-            return failed{EBADF};
+        if (const int why = unusable()) [[unlikely]] {
+            return failed{why};
         }
         const auto call = [&]() noexcept { return core_->channel.send(bytes, core_->deadline(flags)); };
         return poller_ ? polled(poller::sending, call) : call();
@@ -81,8 +90,8 @@ public:
         if ((flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) != 0) [[unlikely]] {
             return failed{EOPNOTSUPP};
         }
-        if (!core_) [[unlikely]] {
-            return failed{EBADF};
+        if (const int why = unusable()) [[unlikely]] {
+            return failed{why};
         }
         const auto call = [&]() noexcept { return core_->channel.receive(to, core_->deadline(flags)); };
         return poller_ ? polled(poller::receiving, call) : call();
@@ -94,8 +103,8 @@ public:
         if (how != SHUT_RD && how != SHUT_WR && how != SHUT_RDWR) {
             return failed{EINVAL};
         }
-        if (!core_) {
-            return failed{EBADF};
+        if (const int why = unusable()) {
+            return failed{why};
         }
         if (how == SHUT_RD) {
             const auto done = core_->channel.stop_receiving();
@@ -114,6 +123,9 @@ public:
     /// Ends both directions; the other end sees RST if something it sent was not read. No other call may be under way.
     void close() noexcept {
         poller_.reset();
+        if (core_ && core_->is_stale()) [[unlikely]] {
+            core_.release()->close_descriptors();  // The rest of it touches memory that a child does not have.
+        }
         core_.reset();
     }
 
@@ -124,7 +136,7 @@ public:
     /// `stalled`: recv() has something to give first. `timed_out`: the other end has not agreed. Then nothing was lost,
     /// and the caller may go on as ever, and try again. No other call may be under way.
     [[nodiscard]] status unsplice(time_point deadline) noexcept {
-        if (!core_) {
+        if (unusable() != 0) {
             return status::closed;
         }
         if (!poller_) {
@@ -142,8 +154,8 @@ public:
     /// Gives the descriptor away, and is then as if closed. EBUSY if the stream has rings that it has not left, see
     /// unsplice(). No other call may be under way.
     [[nodiscard]] result<unique_fd> release() noexcept {
-        if (!core_) {
-            return failed{EBADF};
+        if (const int why = unusable()) {
+            return failed{why};
         }
         if (core_->unsplice(time_point::min()) != status::ok) {
             return failed{EBUSY};
@@ -158,7 +170,7 @@ public:
     /// Returns what why() does then; unspliced if there still are rings to be left. Figures begin anew. No other call
     /// may be under way.
     reason pair_again() noexcept {
-        if (!core_) {
+        if (unusable() != 0) {
             return reason::not_connected;
         }
         if (core_->unsplice(time_point::min()) != status::ok) {
@@ -201,8 +213,8 @@ public:
     /// While it is in use a send() that must not wait is refused with EAGAIN when the ring is full, and as long as the
     /// other end may only be slow; OUT tells when it is worth trying again.
     [[nodiscard]] int poll_fd() noexcept {
-        if (!core_) {
-            errno = EBADF;
+        if (const int why = unusable()) {
+            errno = why;
             return -1;
         }
         if (!poller_) {
@@ -224,6 +236,9 @@ public:
             wanted_ = events & known;
             return;
         }
+        if (unusable() != 0) {
+            return;
+        }
         poller_->want(events & known);
         see_to(poller::receiving);
         see_to(poller::sending);
@@ -234,7 +249,7 @@ public:
     /// was called, before that no other call may be under way. Of a direction in which a call is, it tells what was
     /// found before that call.
     [[nodiscard]] std::uint32_t ready() noexcept {
-        if (!core_) {
+        if (unusable() != 0) {
             return 0;
         }
         if (!poller_) {
@@ -264,15 +279,30 @@ private:
     class core {
     public:
         core(unique_fd fd, const options& how)
-            : tcp{std::move(fd)}, channel{tcp, how}, patient_{is_blocking(tcp.fd())}, how_{how} {
+            : tcp{std::move(fd)},
+              channel{tcp, how},
+              home_{per_process<registry<core>>::here()},
+              patient_{is_blocking(tcp.fd())},
+              how_{how} {
             find_the_other_end();
         }
         core(const core&) = delete;
         core& operator=(const core&) = delete;
         ~core() {
+            if (!is_home()) {
+                return;  // The connection, and what is shared about it, is the parent's.
+            }
             // Whoever is about to pair with this end has done so when this returns.
-            registry<core>::of_this_process().leave(name_, *this);
+            home_.leave(name_, *this);
             channel.close();
+        }
+
+        /// True in a forked child, whose copy of the rings is not the one that the other end knows.
+        [[nodiscard]] bool is_stale() const noexcept { return !is_home() && channel.has_rings(); }
+
+        void close_descriptors() noexcept {
+            tcp.close(farewell::orderly);
+            shared_joint_.close_descriptors();
         }
 
         [[nodiscard]] reason why() const noexcept {
@@ -289,7 +319,7 @@ private:
         net::socket tcp;
 
         [[nodiscard]] status unsplice(time_point until) noexcept {
-            registry<core>::of_this_process().leave(name_, *this);  // Nobody here pairs with it from now on.
+            home_.leave(name_, *this);  // Nobody here pairs with it from now on.
             const status left = channel.unsplice(until);
             if (left == status::ok && why() == reason::none) {
                 refuse(reason::unspliced);
@@ -298,13 +328,15 @@ private:
         }
 
         [[nodiscard]] result<void> join(shared_joint half) noexcept {
-            registry<core>::of_this_process().leave(name_, *this);  // Nobody here pairs with it from now on.
-            if (joint_ || shared_joint_) {
+            if (!is_home()) {
+                return failed{ESTALE};
+            }
+            home_.leave(name_, *this);  // Nobody here pairs with it from now on.
+            if (channel.has_rings()) {
                 return failed{EISCONN};
             }
             shared_joint_ = std::move(half);
-            channel.offer(shared_joint_.seat());
-            refuse(reason::none);
+            seat_at(shared_joint_.seat());
             return {};
         }
 
@@ -320,6 +352,13 @@ private:
         [[nodiscard]] static bool is_blocking(int fd) noexcept {
             const int flags = ::fcntl(fd, F_GETFL);
             return flags < 0 || (flags & O_NONBLOCK) == 0;
+        }
+
+        template <class Ring>
+        void seat_at(const splice::seat<Ring>& place) noexcept {
+            tcp.keep_alive();
+            refuse(reason::none);
+            channel.offer(place);
         }
 
         void find_the_other_end() noexcept {
@@ -338,8 +377,8 @@ private:
             const auto is_stale = [](const core& holder) noexcept {
                 return !still_connected(holder.tcp.fd(), holder.name_);
             };
-            const reason answer = registry<core>::of_this_process().enter(
-                name_, *this, is_stale, [this](core& other) noexcept { return pair_with(other); });
+            const reason answer =
+                home_.enter(name_, *this, is_stale, [this](core& other) noexcept { return pair_with(other); });
             if (answer != reason::peer_not_found) {
                 refuse(answer);
             }
@@ -359,9 +398,8 @@ private:
                 return reason::no_resources;
             }
             other.joint_ = joint_;
-            other.channel.offer(joint_->seat_of(splice::side::first));
-            other.refuse(reason::none);
-            channel.offer(joint_->seat_of(splice::side::second));
+            other.seat_at(joint_->seat_of(splice::side::first));
+            seat_at(joint_->seat_of(splice::side::second));
             return reason::none;
         }
 
@@ -382,11 +420,21 @@ private:
             why_.store(why, std::memory_order_relaxed);
         }
 
+        [[nodiscard]] bool is_home() const noexcept { return per_process<registry<core>>::is_here(home_); }
+
+        registry<core>& home_;
         const bool patient_;
         const options how_;
         connection_name name_{};
         std::atomic<reason> why_{reason::none};
     };
+
+    [[nodiscard]] int unusable() const noexcept {
+        if (!core_) [[unlikely]] {
+            return EBADF;
+        }
+        return core_->is_stale() ? ESTALE : 0;
+    }
 
     stream(unique_fd fd, const options& how) : core_{std::make_unique<core>(std::move(fd), how)} {}
 

@@ -196,6 +196,9 @@ public:
         return seen;
     }
 
+    /// True once it was offered rings. Any thread.
+    [[nodiscard]] bool has_rings() const noexcept { return is_offered(); }
+
     /// How what this endpoint sends goes at present. Any thread.
     [[nodiscard]] route sends_by() const noexcept {
         // Relaxed, statistics.

@@ -72,7 +72,7 @@ public:
                 return found;
             }
             bell_expected_ = rx_.arm(1);
-            if (rx_.peer_died()) {
+            if (rx_.peer_died() || (!bell_expected_ && rx_.state() == status::closed)) {
                 bell_expected_ = false;  // A bell whose other end is gone rings for ever.
                 ledger_.lost_sender();
                 listen();
@@ -178,7 +178,7 @@ private:
         }
         const bool at_once = deadline == time_point::min();
         const auto ring_has = [this]() noexcept { return rx_.readable_at_least() != 0; };
-        for (bool tcp_was_seen = false;;) {
+        for (bool tcp_was_seen = false, answered = false;;) {
             // What came by the ring last time probably comes by it again: it is cheaper to look at.
             if (by_ring_ && !at_once && !tcp_was_seen && rx_.poll(spinner_, 1, deadline) == polled::enough) {
                 if (const std::size_t n = take(to); n != 0) {
@@ -212,7 +212,10 @@ private:
             if (ledger_.answer()) {
                 rx_.nudge();
                 by_ring_ = true;
-                continue;  // The first byte may come at once.
+                if (!std::exchange(answered, true)) {
+                    continue;  // The first byte may come at once.
+                }
+                // A peer that flushes again and again does not keep us from our deadline.
             }
             if (at_once || platform::now() >= deadline) {
                 return failed{EAGAIN};
@@ -251,7 +254,7 @@ private:
         }
         bell_expected_ = false;
         const bool armed = rx_.arm(1);
-        if (rx_.peer_died()) {
+        if (rx_.peer_died() || rx_.state() == status::closed) {  // The latter is nothing that an endpoint does.
             ledger_.lost_sender();
         }
         if (!armed) {

@@ -98,7 +98,16 @@ public:
         if (!open_) {
             return flushing_ ? outlet::flushing : outlet::tcp;
         }
-        undrained_ = undrained_ && taken() != sent_to_tcp_;
+        if (undrained_) {
+            const std::uint64_t untaken = sent_to_tcp_ - taken();
+            if (untaken > sent_to_tcp_ - taken_when_opened_) [[unlikely]] {
+                // It took what we never sent, or gave back what it had. What it says is no use for the ring; TCP needs
+                // nobody's word, and comes behind the ring.
+                finish();
+                return outlet::tcp;
+            }
+            undrained_ = untaken != 0;
+        }
         return undrained_ ? outlet::settling : outlet::ring;
     }
 
@@ -195,12 +204,13 @@ private:
     void open() noexcept {
         open_ = true;
         flushing_ = false;
-        sent_to_tcp_ = taken();
+        sent_to_tcp_ = taken_when_opened_ = taken();
     }
 
     side_words<Platform>* mine_;
     const side_words<Platform>* theirs_;
-    std::uint64_t sent_to_tcp_ = 0;  // As the receiver counts.
+    std::uint64_t sent_to_tcp_ = 0;        // As the receiver counts,
+    std::uint64_t taken_when_opened_ = 0;  // from here on.
     std::uint32_t epoch_ = 0;
     bool open_ = false;
     bool undrained_ = false;  // Some of ours may be in TCP although the ring is open.

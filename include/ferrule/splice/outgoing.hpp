@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <utility>
 
@@ -101,7 +102,7 @@ public:
             const outlet way = next();
             prospects found = look(way);
             bell_expected_ = bell_expected_ && found.now;
-            if (found.now || is_by_tcp(way)) {
+            if (found.now || is_by_tcp(next())) {
                 return found;
             }
             ledger_.about_to_sleep();
@@ -143,6 +144,10 @@ private:
     static constexpr int no_doorbell = -1;
     static constexpr std::chrono::milliseconds soon{100};
     static constexpr unsigned flushes_in_vain = 7;  // Three in a row.
+    /// How much goes by TCP before a writer without rest pauses: more each time that it was in vain.
+    static constexpr std::uint64_t first_pause_after = std::uint64_t{1} << 20U;
+    static constexpr std::uint64_t last_pause_after = std::uint64_t{1} << 30U;
+    static constexpr std::chrono::microseconds between_looks{50};
 
     [[nodiscard]] std::size_t put(std::span<const std::byte> bytes) noexcept {
         std::size_t done = 0;
@@ -189,13 +194,19 @@ private:
                     done += n;
                     continue;
                 }
-                if (tx_.state() == status::corrupt) {
+                const status why = tx_.state();
+                if (why == status::corrupt) {
                     return stop(done, EPROTO);
+                }
+                if (why == status::closed) {
+                    ledger_.finish();  // Nothing that an endpoint does. There will never be room again.
+                    continue;
                 }
             }
             const bool at_once = deadline == time_point::min();
             // A call that cannot wait for the answer would make its own flush void: it flushes when it is done.
-            if (way == outlet::tcp && !at_once && flush_if_possible()) {
+            if (way == outlet::tcp && !at_once && may_flush_now() && (unacknowledged() == 0 || pause(deadline))) {
+                flush();
                 continue;
             }
             const time_point feed_from = when_tcp_may_be_fed(way);
@@ -211,6 +222,7 @@ private:
                         spilled();
                     }
                     count_->bytes_by_tcp.add(*sent);
+                    without_pause_ += *sent;
                     done += *sent;
                     continue;
                 }
@@ -282,7 +294,12 @@ private:
             return {.by_tcp = true};
         }
         const std::size_t room = way == outlet::ring ? tx_.writable_at_least() : 0;
-        if (room != 0 || tx_.state() == status::corrupt) {
+        const status state = tx_.state();
+        if (state == status::closed) {
+            ledger_.finish();  // As in a call.
+            return {.by_tcp = true};
+        }
+        if (room != 0 || state == status::corrupt) {
             return {.now = true, .rings = bell_expected_ && room >= hoped_for_, .end_is_news = end_means_death()};
         }
         const time_point from = may_spill_at_once(way) ? time_point::min() : when_tcp_may_be_fed(way);
@@ -367,27 +384,57 @@ private:
         }
     }
 
-    /// Nothing is unacknowledged, or this is not a moment to ask.
-    [[nodiscard]] bool flush_if_possible() noexcept {
-        if (!ledger_.may_flush() || sends_to_skip_ != 0) {
-            sends_to_skip_ -= sends_to_skip_ != 0 ? 1 : 0;
+    /// There is somebody to agree with, who has not just refused.
+    [[nodiscard]] bool may_flush_now() noexcept {
+        const bool skip = sends_to_skip_ != 0;
+        sends_to_skip_ -= skip ? 1 : 0;
+        return !skip && ledger_.may_flush();
+    }
+
+    /// How much TCP may still have to carry; a lot if it does not tell.
+    [[nodiscard]] std::size_t unacknowledged() const noexcept {
+        return tcp_->unacknowledged().value_or(std::numeric_limits<std::size_t>::max());
+    }
+
+    /// A writer that always has more never finds everything acknowledged: now and then it feeds TCP nothing, as long as
+    /// the reader makes progress with what is there. True if that was enough.
+    [[nodiscard]] bool pause(time_point deadline) noexcept {
+        if (without_pause_ < pause_after_) {
             return false;
         }
-        const auto unacknowledged = tcp_->unacknowledged();
-        if (!unacknowledged || *unacknowledged != 0) {
-            return false;
+        without_pause_ = 0;
+        std::size_t least = unacknowledged();
+        time_point until = std::min(deadline, platform::now() + how_->opening_patience);
+        for (time_point now = platform::now(); now < until; now = platform::now()) {
+            if (tcp_->park(no_doorbell, {}, std::min(until, now + between_looks)).failed) {
+                return false;
+            }
+            const std::size_t left = unacknowledged();
+            if (left == 0) {
+                pause_after_ = first_pause_after;
+                return true;
+            }
+            if (left < least) {
+                least = left;
+                until = std::min(deadline, now + how_->opening_patience);
+            }
         }
+        pause_after_ = std::min(2 * pause_after_, last_pause_after);
+        return false;
+    }
+
+    /// Everything is acknowledged.
+    void flush() noexcept {
         ledger_.begin_flush();
         tx_.nudge();
         standing_still_ = false;
         count_->flushes.add(1);
-        return true;
     }
 
     /// At the end of a call, so that the answer may be there by the next one, which then need not wait for it.
     void flush_ahead() noexcept {
-        if (next() == outlet::tcp) {
-            (void)flush_if_possible();
+        if (next() == outlet::tcp && may_flush_now() && unacknowledged() == 0) {
+            flush();
         }
     }
 
@@ -430,10 +477,12 @@ private:
     bool bell_expected_ = false;  // Armed for an event loop, and not used otherwise since;
     std::size_t hoped_for_ = 0;   // for so much room.
     int pending_error_ = 0;
-    std::uint64_t written_ = 0;    // Into the ring.
-    std::uint64_t stands_at_ = 0;  // How far the reader had come,
-    time_point since_{};           // and since when.
-    unsigned sends_to_skip_ = 0;   // Before the next flush.
+    std::uint64_t written_ = 0;        // Into the ring.
+    std::uint64_t stands_at_ = 0;      // How far the reader had come,
+    time_point since_{};               // and since when.
+    std::uint64_t without_pause_ = 0;  // Given to TCP since the last one.
+    std::uint64_t pause_after_ = first_pause_after;
+    unsigned sends_to_skip_ = 0;  // Before the next flush.
     unsigned patience_ = 0;
     typename waiter::spin<>::template point<platform> spinner_;
 };

@@ -246,6 +246,48 @@ TEST_CASE("channel: a reader that does not agree in time is waited for less and 
     CHECK(waited < 20);
 }
 
+TEST_CASE("channel: a writer that never finds everything acknowledged pauses now and then, as long as that helps") {
+    constexpr std::size_t message = 4096;
+    constexpr std::size_t before_pause = (std::size_t{1} << 20U) / message;
+    conversation c{
+        16, deterministic(), {.send = std::size_t{4} << 20U, .receive = 2 * message, .how = delivery::by_hand}};
+    CHECK(c.from_a.send(message, no_deadline) == message);
+    c.wire.deliver(0);
+    c.at_b.drain();
+    c.offer();
+    c.at_b.drain();
+    const auto send = [&] {
+        CHECK(c.from_a.send(message, no_deadline) == message);
+        c.wire.deliver(0);
+        if (!c.meanwhile) {
+            c.at_b.drain();  // Never acknowledged before there is more.
+        }
+    };
+    for (std::size_t i = 0; i != before_pause; ++i) {
+        send();
+    }
+    CHECK(c.wire.calls(0, operation::park) == 0);
+    // In vain: it goes on after what it was told to be patient for, and then does without for twice as long.
+    const auto begun = scripted::time;
+    send();
+    CHECK(scripted::time - begun == 500us);
+    CHECK(c.a.counts().sent.flushes == 0);
+    for (std::size_t i = 0; i != 2 * before_pause - 1; ++i) {
+        send();
+    }
+    CHECK(scripted::time - begun == 500us);
+    // With an acknowledgement on the way: the ring.
+    int to_do = 2;  // What it pauses for, and what it then waits for.
+    c.meanwhile = [&] {
+        c.wire.acknowledge(0);
+        return c.at_b.drain() != 0 || to_do-- > 0;
+    };
+    send();
+    CHECK(c.a.counts().sent.flushes == 1);
+    CHECK(c.a.counts().sent.openings == 1);
+    CHECK(c.all_arrived());
+}
+
 TEST_CASE("channel: a transport that cannot tell what is unacknowledged keeps to TCP") {
     conversation c{16};
     c.offer();

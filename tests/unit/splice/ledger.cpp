@@ -198,6 +198,24 @@ TEST_CASE("ledger: what was taken from TCP is counted from the beginning, and ne
     CHECK(d.sender.next() == outlet::ring);
 }
 
+TEST_CASE("ledger: a receiver that took what was never sent, or gives back what it had, has no ring any more") {
+    for (const std::uint64_t lie : {std::uint64_t{16}, std::uint64_t{9}, std::numeric_limits<std::uint64_t>::max()}) {
+        CAPTURE(lie);
+        direction d;
+        d.receiver.be_ready();
+        d.send_by_tcp(10);
+        d.take_from_tcp(10);
+        d.open();
+        d.send_by_tcp(5);
+        d.of_receiver.receives.tcp_taken.store(lie, std::memory_order_relaxed);
+        CHECK(d.sender.next() == outlet::tcp);
+        CHECK(d.sender.is_finished());
+        d.of_receiver.receives.tcp_taken.store(15, std::memory_order_relaxed);
+        CHECK(d.sender.next() == outlet::tcp);
+        CHECK_FALSE(d.sender.may_flush());
+    }
+}
+
 TEST_CASE("ledger: counts go on through 2^32") {
     constexpr std::uint64_t almost = (std::uint64_t{1} << 32U) - 3;
     direction d;

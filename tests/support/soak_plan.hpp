@@ -1,0 +1,68 @@
+// What the soaks have in common, of one process and of two: how large rings are, what a writer does when one is full,
+// and how the programs at both ends behave.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <random>
+
+#include <ferrule/net/stream.hpp>
+
+#include "streams.hpp"
+
+namespace ferrule::test {
+
+/// How both programs behave.
+enum class habit : unsigned char {
+    eager,        ///< The readers read whatever comes.
+    stalling,     ///< They stand still now and then, until the ring is full and more.
+    write_first,  ///< Both write a burst before they read one.
+};
+
+struct soak_program {
+    const char* name;
+    std::size_t capacity;
+    splice::overflow overflow;
+    habit how;
+
+    [[nodiscard]] net::options options() const {
+        net::options all;
+        all.ring_capacity = capacity;
+        all.overflow = overflow;
+        all.opening_patience = std::chrono::microseconds{50};
+        return all;
+    }
+};
+
+inline constexpr auto on_full = splice::overflow::on_full();
+inline constexpr auto on_stall = splice::overflow::on_stall(std::chrono::microseconds{50});
+inline constexpr auto never_spilling = splice::overflow::never();
+
+/// Rings so small that the way changes all the time.
+inline constexpr std::array tiny_rings{
+    soak_program{"eager, on_full", 64, on_full, habit::eager},
+    soak_program{"stalling, on_full", 64, on_full, habit::stalling},
+    soak_program{"both write first, on_full", 16, on_full, habit::write_first},
+    soak_program{"eager, on_stall", 64, on_stall, habit::eager},
+    soak_program{"stalling, on_stall", 256, on_stall, habit::stalling},
+    soak_program{"both write first, on_stall", 64, on_stall, habit::write_first},
+    soak_program{"eager, never", 64, never_spilling, habit::eager},
+};
+
+/// One of two programs that both write a burst before they read one; each knows from the other's seed how much comes.
+[[nodiscard]] inline bool write_first(net::stream& by, keyed_sender& out, keyed_receiver& in, int rounds,
+                                      std::size_t capacity, unsigned seed_of_out, unsigned seed_of_in) {
+    std::minstd_rand sizes_out{seed_of_out};
+    std::minstd_rand sizes_in{seed_of_in};
+    for (int round = 0; round != rounds; ++round) {
+        if (!out.send_all(by, 1 + sizes_out() % (4 * capacity)) ||
+            !in.receive_until(by, in.position() + 1 + sizes_in() % (4 * capacity))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+}  // namespace ferrule::test
