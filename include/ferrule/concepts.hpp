@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include <ferrule/detail/native.hpp>
+#include <ferrule/detail/pieces.hpp>
 #include <ferrule/result.hpp>
 #include <ferrule/role.hpp>
 
@@ -156,12 +157,30 @@ concept waiter_policy = std::copyable<W> && requires { { W::can_wait } -> std::c
 /// May a call sit in the kernel until it can do something?
 enum class blocking : unsigned char { no, yes };
 
+/// How bytes are sent.
+struct send_how {
+    explicit(false) constexpr send_how(blocking may = blocking::no) noexcept : may_block{may} {}
+    blocking may_block;
+    bool more = false;  ///< More follows soon: they need not leave at once.
+    int as_is = 0;      ///< What the transport was told besides, and a ring has no use for.
+};
+
+/// How bytes are received.
+struct receive_how {
+    explicit(false) constexpr receive_how(blocking may = blocking::no) noexcept : may_block{may} {}
+    blocking may_block;
+    bool keep = false;     ///< They stay where they are, for the next call.
+    bool whole = false;    ///< As many as there is room for, unless the call must not wait.
+    bool discard = false;  ///< They are counted and not copied.
+};
+
 /// What a transport is asked to watch, and what it then saw.
 struct transport_events {
-    bool readable = false;  ///< A receive() gives something: bytes, the end of the stream, or an error.
-    bool writable = false;  ///< A send() does.
-    bool ended = false;     ///< The other side sends nothing more.
-    bool failed = false;    ///< There is no connection any more. Always watched.
+    bool readable = false;     ///< A receive() gives something: bytes, the end of the stream, or an error.
+    bool writable = false;     ///< A send() does.
+    bool ended = false;        ///< The other side sends nothing more.
+    bool failed = false;       ///< There is no connection any more. Always watched.
+    bool interrupted = false;  ///< None of these: a signal was handled.
 };
 
 /// How a connection is given up.
@@ -174,10 +193,10 @@ enum class farewell : unsigned char {
 /// what one endpoint sends the other receives in order, and readable() is true from then on; park() ends when a watched
 /// event is there, when the doorbell rang since it was last drained, or at the deadline, and may end for no reason.
 template <class T>
-concept transport = requires(T t, std::span<const std::byte> from, std::span<std::byte> to, blocking may_block, int doorbell,
-                             transport_events watched, std::chrono::steady_clock::time_point deadline, farewell how) {
-    { t.send(from, may_block) } noexcept -> std::same_as<result<std::size_t>>;
-    { t.receive(to, may_block) } noexcept -> std::same_as<result<std::size_t>>;  // 0 at the end of the stream
+concept transport = requires(T t, detail::pieces<const std::byte> from, detail::pieces<std::byte> to, send_how out, receive_how in,
+                             int doorbell, transport_events watched, std::chrono::steady_clock::time_point deadline, farewell how) {
+    { t.send(from, out) } noexcept -> std::same_as<result<std::size_t>>;
+    { t.receive(to, in) } noexcept -> std::same_as<result<std::size_t>>;  // 0 at the end of the stream
     { t.readable() } noexcept -> std::same_as<bool>;
     { t.unacknowledged() } noexcept -> std::same_as<result<std::size_t>>;  // bytes of ours that may not have arrived
     { t.acknowledge_at_once() } noexcept;  // what arrives, so that the other side learns early that it did
@@ -187,6 +206,11 @@ concept transport = requires(T t, std::span<const std::byte> from, std::span<std
     { t.stop_receiving() } noexcept -> std::same_as<result<void>>;
     { t.close(how) } noexcept;
     { t.is_like_tcp() } noexcept -> std::same_as<bool>;  // its RST and SHUT_RD show at the other end what TCP's show
+    // What it was told by somebody else, and has to be kept where it cannot see to it:
+    { t.send_limit() } noexcept -> std::same_as<std::chrono::steady_clock::duration>;  // how long a call may block;
+    { t.receive_limit() } noexcept -> std::same_as<std::chrono::steady_clock::duration>;  // max() for ever
+    { t.take_low_water() } noexcept -> std::same_as<std::size_t>;  // how many bytes a receive() that blocks waits for; then 1
+    { t.restarts() } noexcept -> std::same_as<bool>;  // whether a call that was just interrupted, and has no limit, goes on
 };
 
 }  // namespace ferrule::inline v0

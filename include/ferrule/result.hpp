@@ -21,6 +21,7 @@ enum class refusal : unsigned char {
     other_element,          ///< It is for elements of another size.
     wrong_capacity,         ///< It says something impossible.
     wrong_end,              ///< The end that is asked for is its maker's.
+    wrong_doorbells,        ///< What shall wake and be woken are not the right ends of pipes.
 };
 
 [[nodiscard]] constexpr const char* to_string(refusal why) noexcept {
@@ -41,6 +42,8 @@ enum class refusal : unsigned char {
             return "a ring of an impossible capacity";
         case refusal::wrong_end:
             return "the end of a ring that its maker has";
+        case refusal::wrong_doorbells:
+            return "doorbells that are not the right ends of pipes";
     }
     return "unknown refusal";
 }

@@ -59,7 +59,9 @@ public:
     modelled_tcp(const modelled_tcp&) = delete;
     modelled_tcp& operator=(const modelled_tcp&) = delete;
 
-    [[nodiscard]] result<std::size_t> send(std::span<const std::byte> bytes, blocking may_block) noexcept {
+    [[nodiscard]] result<std::size_t> send(detail::pieces<const std::byte> all, send_how how) noexcept {
+        const std::span<const std::byte> bytes = all.front();
+        const blocking may_block = how.may_block;
         const std::uint64_t known = out_.taken.load(std::memory_order_relaxed);
         if (refused_ || (known & Flow::reset) != 0) {
             return failed{EPIPE};
@@ -82,7 +84,9 @@ public:
         return n;
     }
 
-    [[nodiscard]] result<std::size_t> receive(std::span<std::byte> to, blocking may_block) noexcept {
+    [[nodiscard]] result<std::size_t> receive(detail::pieces<std::byte> all, receive_how how) noexcept {
+        const std::span<std::byte> to = all.front();
+        const blocking may_block = how.may_block;
         std::uint64_t there = in_.arrived.load(std::memory_order_relaxed);
         while (may_block == blocking::yes && there == received_) {
             there = in_.arrived.newest();
@@ -99,6 +103,9 @@ public:
             return (there & Flow::fin) != 0 ? result<std::size_t>{n} : failed{EAGAIN};
         }
         std::copy_n(in_.bytes.begin() + static_cast<std::ptrdiff_t>(received_), n, to.begin());
+        if (how.keep) {
+            return n;
+        }
         received_ += n;
         in_.taken.store(received_, std::memory_order_relaxed);
         ring(in_.writer);
@@ -118,6 +125,11 @@ public:
 
     void acknowledge_at_once() noexcept {}
     [[nodiscard]] static bool is_like_tcp() noexcept { return true; }
+    // Nobody told it anything.
+    [[nodiscard]] static time_point::duration send_limit() noexcept { return time_point::duration::max(); }
+    [[nodiscard]] static time_point::duration receive_limit() noexcept { return time_point::duration::max(); }
+    [[nodiscard]] static std::size_t take_low_water() noexcept { return 1; }
+    [[nodiscard]] static bool restarts() noexcept { return true; }
 
     [[nodiscard]] transport_events park(int doorbell, transport_events watched, time_point deadline) noexcept {
         const auto bell = static_cast<location>(doorbell);

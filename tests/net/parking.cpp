@@ -70,7 +70,7 @@ void check_parked_send(const net::options& how, const Event& event) {
                 fill(a);
                 caller<std::string> sleeper{[&] {
                     const std::byte one{};
-                    return told(a.send({&one, 1}));
+                    return told(a.send({&one, 1}, MSG_NOSIGNAL));
                 }};
                 CHECK(sleeper.sleeps());
                 event(a, b);
@@ -174,14 +174,14 @@ TEST_CASE("parking: on AF_UNIX a sender is told of SHUT_RD, at the latest when w
             with_ends(kind, with, no_overflow(), [](auto& a, auto& b) {
                 fill(a);
                 const std::byte one{};
-                caller<std::string> sleeper{[&] { return told(a.send({&one, 1})); }};
+                caller<std::string> sleeper{[&] { return told(a.send({&one, 1}, MSG_NOSIGNAL)); }};
                 CHECK(sleeper.sleeps());
                 CHECK(b.shutdown(SHUT_RD));
                 std::vector<std::byte> to(1U << 20U);
                 while (b.recv(to).value_or(0) != 0) {
                 }
                 CHECK(sleeper.outcome() == "EPIPE");
-                CHECK(told(a.send({&one, 1})) == "EPIPE");
+                CHECK(told(a.send({&one, 1}, MSG_NOSIGNAL)) == "EPIPE");
             });
         }
     }
@@ -213,7 +213,7 @@ TEST_CASE("parking: a sender is woken by the end of a program that announced not
         auto pair = on_the_ring(connect(kind), no_overflow());
         fill(pair.first);
         const std::byte one{};
-        caller<std::string> sleeper{[&] { return told(pair.first.send({&one, 1})); }};
+        caller<std::string> sleeper{[&] { return told(pair.first.send({&one, 1}, MSG_NOSIGNAL)); }};
         CHECK(sleeper.sleeps());
         vanish(pair.second.native_handle());
         // What was in the socket was read, so all it shows is a FIN: the byte may still be accepted, and is refused.
@@ -221,7 +221,7 @@ TEST_CASE("parking: a sender is woken by the end of a program that announced not
         CHECK((outcome == "1" || outcome == "EPIPE"));
         ::pollfd entry{pair.first.native_handle(), 0, 0};
         CHECK(::poll(&entry, 1, -1) == 1);
-        CHECK(told(pair.first.send({&one, 1})) == "EPIPE");
+        CHECK(told(pair.first.send({&one, 1}, MSG_NOSIGNAL)) == "EPIPE");
         CHECK(pair.first.route() == splice::route::tcp);
     }
 }

@@ -7,7 +7,6 @@
 
 #include <array>
 #include <atomic>
-#include <csignal>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -30,9 +29,9 @@ int error_of(const result<void>& r) { return r.error().value(); }
 /// Every call of it fails with `error`, and none does harm.
 void check_all_fail(net::stream& s, int error) {
     std::array<std::byte, 4> bytes{};
-    CHECK(error_of(s.send(bytes)) == error);
+    CHECK(error_of(s.send(bytes, MSG_NOSIGNAL)) == error);
     CHECK(error_of(s.recv(bytes)) == error);
-    CHECK(error_of(s.send(bytes, MSG_DONTWAIT)) == error);
+    CHECK(error_of(s.send(bytes, MSG_DONTWAIT | MSG_NOSIGNAL)) == error);
     CHECK(error_of(s.recv(bytes, MSG_DONTWAIT)) == error);
     CHECK(error_of(s.shutdown(SHUT_RDWR)) == error);
     CHECK(s.route() == splice::route::tcp);
@@ -115,7 +114,7 @@ TEST_CASE("stream: one over no descriptor fails as that does") {
     CHECK(fresh.why() == net::reason::not_connected);
     std::byte byte{};
     CHECK(error_of(fresh.recv({&byte, 1})) == ENOTCONN);
-    CHECK(error_of(fresh.send({&byte, 1})) == EPIPE);
+    CHECK(error_of(fresh.send({&byte, 1}, MSG_NOSIGNAL)) == EPIPE);
     auto no_socket = net::stream::adopt(::eventfd(0, EFD_CLOEXEC));
     check_all_fail(no_socket, ENOTSOCK);
 }
@@ -138,17 +137,9 @@ TEST_CASE("stream: one that was moved from, or closed, has no descriptor") {
     CHECK(pair.second.why() == net::reason::none);
 }
 
-TEST_CASE("stream: flags it does not know are refused, and nothing is lost") {
+TEST_CASE("stream: no way of shutting down but the three") {
     auto pair = on_the_ring(connect(connection::tcp4));
-    keyed_sender there;
-    keyed_receiver here;
-    for (const int flag : {MSG_OOB, MSG_PEEK, MSG_WAITALL, MSG_MORE, MSG_TRUNC}) {
-        CHECK(error_of(there.send(pair.first, 5, flag)) == EOPNOTSUPP);
-        CHECK(error_of(here.receive(pair.second, 5, flag)) == EOPNOTSUPP);
-    }
     CHECK(error_of(pair.first.shutdown(17)) == EINVAL);
-    CHECK(there.send(pair.first, 5, MSG_NOSIGNAL | MSG_DONTWAIT).value_or(0) == 5);
-    CHECK(here.receive(pair.second, 5, MSG_NOSIGNAL | MSG_DONTWAIT).value_or(0) == 5);
 }
 
 TEST_CASE("stream: over a non-blocking descriptor it does not block") {
@@ -187,41 +178,6 @@ TEST_CASE("stream: two threads in one direction stop the program") {
                        (void)a.recv(to);
                    }));
     }
-}
-
-TEST_CASE("stream: a signal does not end a wait") {
-    const watchdog watched{"a signal during a wait"};
-    static std::atomic<int> signals{0};
-    struct ::sigaction act {};
-    act.sa_handler = [](int) { ++signals; };  // Without SA_RESTART.
-    struct ::sigaction before {};
-    REQUIRE(::sigaction(SIGUSR1, &act, &before) == 0);
-    for (const auto kind : {connection::tcp4, connection::unix_pair}) {
-        for (const auto with : {equipment::one, equipment::unopened, equipment::ring}) {
-            CAPTURE(to_string(kind));
-            CAPTURE(to_string(with));
-            with_ends(kind, with, {}, [](auto& b, auto& a) {
-                std::array<std::byte, 5> to{};
-                std::atomic<::pthread_t> thread{};
-                caller<std::string> sleeper{[&] {
-                    thread = ::pthread_self();
-                    return told(b.recv(to));
-                }};
-                for (int i = 0; i != 3; ++i) {
-                    CHECK(sleeper.sleeps());
-                    const int count = signals;
-                    REQUIRE(::pthread_kill(thread, SIGUSR1) == 0);
-                    while (signals == count) {
-                        std::this_thread::yield();
-                    }
-                }
-                const std::array<std::byte, 5> from{};
-                CHECK(a.send(from).value_or(0) == 5);
-                CHECK(sleeper.outcome() == "5");
-            });
-        }
-    }
-    REQUIRE(::sigaction(SIGUSR1, &before, nullptr) == 0);
 }
 
 TEST_CASE("stream: two ends that are adopted at the same time both know it") {

@@ -27,7 +27,7 @@ bool converse(First& a, Second& b) {
         right = right && a.recv(some, MSG_DONTWAIT).would_block();
         right = right && a.send(some, MSG_DONTWAIT).value_or(0) == size && b.recv(some).value_or(0) == size;
     }
-    return right && a.shutdown(SHUT_WR) && b.recv(bytes).value_or(1) == 0 && !a.send(bytes);
+    return right && a.shutdown(SHUT_WR) && b.recv(bytes).value_or(1) == 0 && !a.send(bytes, MSG_NOSIGNAL);
 }
 
 bool count_conversation(connection kind, equipment with, const net::options& how) {

@@ -1,7 +1,7 @@
 # What belongs to the sweeps and is not one of the suite's programs.
 
 # The full products, which take minutes.
-foreach(sweep sweep_scribbler sweep_writes)
+foreach(sweep sweep_joint sweep_scribbler sweep_writes)
   add_test(NAME process/${sweep}_long
     COMMAND ferrule-process --source-file=*/process/${sweep}.cpp --test-case=long:* --no-skip)
   set_tests_properties(process/${sweep}_long PROPERTIES

@@ -39,7 +39,7 @@ public:
     /// Returns when the call sleeps, as the kernel sees it, in a call about a socket. False if it returned instead.
     [[nodiscard]] bool sleeps() const {
         while (!returned_) {
-            const long call = id_ != 0 ? sleeps_in() : -1;
+            const long call = id_ != 0 && is_interruptible() ? sleeps_in() : -1;
             if (call == SYS_ppoll || call == SYS_recvfrom || call == SYS_sendto) {
                 return true;
             }
@@ -78,6 +78,14 @@ public:
 private:
     [[nodiscard]] std::string file(const char* name) const {
         return "/proc/self/task/" + std::to_string(id_) + "/" + name;
+    }
+    /// False while it runs; and while the kernel keeps it from running, for a page that is not there yet.
+    [[nodiscard]] bool is_interruptible() const {
+        std::ifstream stat{file("stat")};
+        std::string all;
+        std::getline(stat, all);
+        const auto name_ends = all.rfind(')');
+        return name_ends != std::string::npos && name_ends + 2 < all.size() && all[name_ends + 2] == 'S';
     }
     /// The number of the system call; -1 while it runs.
     [[nodiscard]] long sleeps_in() const {

@@ -40,8 +40,11 @@ enum class operation : unsigned char {
     finish_sending,
     stop_receiving,
     close,
+    limit,
+    low_water,
+    restarts,
 };
-inline constexpr std::size_t operation_count = 10;
+inline constexpr std::size_t operation_count = 13;
 
 /// What may become of it.
 enum class fault : unsigned char {
@@ -80,8 +83,8 @@ public:
     fake_stream(const fake_stream&) = delete;
     fake_stream& operator=(const fake_stream&) = delete;
 
-    [[nodiscard]] result<std::size_t> send(std::span<const std::byte> bytes, blocking may_block) noexcept;
-    [[nodiscard]] result<std::size_t> receive(std::span<std::byte> to, blocking may_block) noexcept;
+    [[nodiscard]] result<std::size_t> send(ferrule::detail::pieces<const std::byte> all, send_how how) noexcept;
+    [[nodiscard]] result<std::size_t> receive(ferrule::detail::pieces<std::byte> all, receive_how how) noexcept;
     [[nodiscard]] bool readable() noexcept;
     [[nodiscard]] result<std::size_t> unacknowledged() noexcept;
     void acknowledge_at_once() noexcept;
@@ -91,6 +94,10 @@ public:
     [[nodiscard]] result<void> finish_sending() noexcept;
     [[nodiscard]] result<void> stop_receiving() noexcept;
     void close(farewell how) noexcept;
+    [[nodiscard]] std::chrono::steady_clock::duration send_limit() noexcept;
+    [[nodiscard]] std::chrono::steady_clock::duration receive_limit() noexcept { return send_limit(); }
+    [[nodiscard]] std::size_t take_low_water() noexcept;
+    [[nodiscard]] bool restarts() noexcept;
 
 private:
     fake_connection* of_;
@@ -129,6 +136,14 @@ public:
 
     /// What goes wrong.
     fault_plan plan{};
+
+    /// What the transports of both endpoints were told: how long calls may block, how many bytes they wait for, and
+    /// whether a signal ends them.
+    std::chrono::steady_clock::duration limit = std::chrono::steady_clock::duration::max();
+    std::size_t low_water = 1;
+    bool restarts = false;
+    /// So many sleeps are still to be ended by a signal.
+    std::size_t signals = 0;
 
     /// Whether the plan's call has come.
     [[nodiscard]] bool plan_was_met() const noexcept {
@@ -196,6 +211,7 @@ private:
             slots_[(begin_ + size_) % slots_.size()] = value;
             ++size_;
         }
+        [[nodiscard]] std::byte at(std::size_t i) const noexcept { return slots_[(begin_ + i) % slots_.size()]; }
         [[nodiscard]] std::byte pop() noexcept {
             const std::byte value = slots_[begin_];
             begin_ = (begin_ + 1) % slots_.size();
@@ -416,7 +432,10 @@ private:
     std::array<sleeper, 4> bells_{};
 };
 
-inline result<std::size_t> fake_stream::send(std::span<const std::byte> bytes, blocking may_block) noexcept {
+/// Of several pieces, the first.
+inline result<std::size_t> fake_stream::send(ferrule::detail::pieces<const std::byte> all, send_how how) noexcept {
+    std::span<const std::byte> bytes = all.front();
+    const blocking may_block = how.may_block;
     auto& flow = of_->flows_[me_];
     auto& it = of_->endpoints_[me_];
     {
@@ -463,7 +482,9 @@ inline result<std::size_t> fake_stream::send(std::span<const std::byte> bytes, b
     }
 }
 
-inline result<std::size_t> fake_stream::receive(std::span<std::byte> to, blocking may_block) noexcept {
+inline result<std::size_t> fake_stream::receive(ferrule::detail::pieces<std::byte> all, receive_how how) noexcept {
+    std::span<std::byte> to = all.front();
+    const blocking may_block = how.may_block;
     auto& flow = of_->flows_[1 - me_];
     auto& it = of_->endpoints_[me_];
     fault what = fault::none;
@@ -484,30 +505,43 @@ inline result<std::size_t> fake_stream::receive(std::span<std::byte> to, blockin
                 break;
         }
     }
-    for (;; what = fault::none) {
+    for (bool waits_for_more = false;; what = fault::none) {
         {
             const std::lock_guard lock{of_->mutex_};
             of_->on_asked(me_, what);
             const std::size_t n = std::min(to.size(), flow.arrived.size());
-            for (std::size_t i = 0; i != n; ++i) {
-                to[i] = flow.arrived.pop();
-            }
-            if (n != 0) {
+            waits_for_more = n != 0 && n != to.size() && may_block == blocking::yes && how.whole && !flow.fin_arrived &&
+                             !it.deaf && !it.dead;
+            if (waits_for_more) {
+            } else if (n != 0 && how.keep) {
+                for (std::size_t i = 0; i != n && !how.discard; ++i) {
+                    to[i] = flow.arrived.at(i);
+                }
+                return n;
+            } else if (n != 0) {
+                for (std::size_t i = 0; i != n; ++i) {
+                    const std::byte byte = flow.arrived.pop();
+                    if (!how.discard) {
+                        to[i] = byte;
+                    }
+                }
                 of_->on_sent(1 - me_);  // There is room for more of it.
                 of_->changed();
                 return n;
-            }
-            if (it.error != 0) {
+            } else if (it.error != 0) {
                 return failed{std::exchange(it.error, 0)};
-            }
-            if (flow.fin_arrived || it.deaf || it.dead || to.empty()) {
+            } else if (flow.fin_arrived || it.deaf || it.dead || to.empty()) {
                 return std::size_t{0};
-            }
-            if (may_block == blocking::no) {
+            } else if (may_block == blocking::no) {
                 return failed{EAGAIN};
             }
         }
-        (void)of_->sleep(me_, -1, {.readable = true}, time_point::max());
+        if (waits_for_more) {
+            (void)of_->while_asleep(
+                time_point::max());  // For a test of one thread: something is there, and not enough.
+        } else {
+            (void)of_->sleep(me_, -1, {.readable = true}, time_point::max());
+        }
     }
 }
 
@@ -559,6 +593,10 @@ inline transport_events fake_stream::park(int doorbell, transport_events watched
             case fault::none:
                 break;
         }
+        if (of_->signals != 0) {
+            --of_->signals;
+            return {.interrupted = true};
+        }
     }
     return of_->sleep(me_, doorbell, watched, deadline);
 }
@@ -572,6 +610,30 @@ inline transport_events fake_stream::look(transport_events watched) noexcept {
     of_->on_asked(me_, what);
     const bool blind = what == fault::refused || what == fault::would_block;
     return blind ? transport_events{} : of_->look(me_, watched);
+}
+
+inline std::chrono::steady_clock::duration fake_stream::send_limit() noexcept {
+    const std::lock_guard lock{of_->mutex_};
+    if (of_->enter(me_, operation::limit) == fault::broken) {
+        of_->break_at(me_);
+    }
+    return of_->limit;
+}
+
+inline std::size_t fake_stream::take_low_water() noexcept {
+    const std::lock_guard lock{of_->mutex_};
+    if (of_->enter(me_, operation::low_water) == fault::broken) {
+        of_->break_at(me_);
+    }
+    return of_->low_water;
+}
+
+inline bool fake_stream::restarts() noexcept {
+    const std::lock_guard lock{of_->mutex_};
+    if (of_->enter(me_, operation::restarts) == fault::broken) {
+        of_->break_at(me_);
+    }
+    return of_->restarts;
 }
 
 inline result<void> fake_stream::finish_sending() noexcept {

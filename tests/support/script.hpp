@@ -41,18 +41,47 @@ class plain_end {
 public:
     explicit plain_end(unique_fd fd) noexcept : fd_{std::move(fd)} {}
     [[nodiscard]] result<std::size_t> send(std::span<const std::byte> bytes, int flags = 0) const noexcept {
-        return count(::send(fd_.get(), bytes.data(), bytes.size(), flags | MSG_NOSIGNAL));
+        return count(::send(fd_.get(), bytes.data(), bytes.size(), flags));
     }
     [[nodiscard]] result<std::size_t> recv(std::span<std::byte> to, int flags = 0) const noexcept {
         return count(::recv(fd_.get(), to.data(), to.size(), flags));
+    }
+    [[nodiscard]] result<std::size_t> sendv(std::span<const ::iovec> pieces, int flags = 0) const noexcept {
+        const ::msghdr message = about(pieces);
+        return count(::sendmsg(fd_.get(), &message, flags));
+    }
+    [[nodiscard]] result<std::size_t> recvv(std::span<const ::iovec> pieces, int flags = 0) const noexcept {
+        ::msghdr message = about(pieces);
+        return count(::recvmsg(fd_.get(), &message, flags));
+    }
+    [[nodiscard]] result<std::size_t> available() const noexcept { return bytes_by(SIOCINQ); }
+    [[nodiscard]] result<std::size_t> unsent() const noexcept { return bytes_by(SIOCOUTQ); }
+    [[nodiscard]] std::error_code error() const noexcept {
+        return {net::socket_option<int>(fd_.get(), SOL_SOCKET, SO_ERROR).value_or(-1), std::system_category()};
+    }
+    [[nodiscard]] result<void> set_low_water(int mark) const noexcept {
+        return ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVLOWAT, &mark, sizeof mark) == 0 ? result<void>{}
+                                                                                         : result<void>{failed{errno}};
     }
     [[nodiscard]] result<void> shutdown(int how) const noexcept {
         return ::shutdown(fd_.get(), how) == 0 ? result<void>{} : result<void>{failed{errno}};
     }
     void close() noexcept { fd_.reset(); }
     [[nodiscard]] int native_handle() const noexcept { return fd_.get(); }
+    /// For whoever adopts it.
+    [[nodiscard]] int release() noexcept { return fd_.release(); }
 
 private:
+    [[nodiscard]] static ::msghdr about(std::span<const ::iovec> pieces) noexcept {
+        ::msghdr message{};
+        message.msg_iov = const_cast<::iovec*>(pieces.data());  // NOLINT: the system does not write to it.
+        message.msg_iovlen = pieces.size();
+        return message;
+    }
+    [[nodiscard]] result<std::size_t> bytes_by(unsigned long request) const noexcept {
+        int bytes = 0;
+        return count(::ioctl(fd_.get(), request, &bytes) < 0 ? -1 : bytes);
+    }
     [[nodiscard]] static result<std::size_t> count(::ssize_t moved) noexcept {
         return moved < 0 ? result<std::size_t>{failed{errno}} : result<std::size_t>{static_cast<std::size_t>(moved)};
     }
@@ -73,6 +102,14 @@ private:
             return "ENOTCONN";
         case EINVAL:
             return "EINVAL";
+        case EINTR:
+            return "EINTR";
+        case EFAULT:
+            return "EFAULT";
+        case EMSGSIZE:
+            return "EMSGSIZE";
+        case EOPNOTSUPP:
+            return "EOPNOTSUPP";
         default:
             return std::to_string(error);
     }
@@ -99,7 +136,7 @@ template <class End>
     if (verb == "send" || verb == "try_send") {
         const auto bytes = std::span{buffer}.first(size);
         fill_pattern(bytes, at.sent);
-        const auto sent = end.send(bytes, verb == "send" ? 0 : MSG_DONTWAIT);
+        const auto sent = end.send(bytes, MSG_NOSIGNAL | (verb == "send" ? 0 : MSG_DONTWAIT));
         at.sent += sent.value_or(0);
         return told(sent);
     }
@@ -121,6 +158,36 @@ template <class End>
             done += *received;
         } while (done != size);
         return done == 0 ? outcome : std::to_string(done) + (outcome.empty() ? "" : "+" + outcome);
+    }
+    // In one call, whatever comes of it.
+    if (verb == "recv_all" || verb == "peek" || verb == "try_peek" || verb == "peek_all" || verb == "recv_once") {
+        const auto to = std::span{buffer}.first(size);
+        const int keep = verb.find("peek") == std::string::npos ? 0 : MSG_PEEK;
+        const auto received = end.recv(to, keep | (verb.find("all") == std::string::npos ? 0 : MSG_WAITALL) |
+                                               (verb == "try_peek" ? MSG_DONTWAIT : 0));
+        if (!is_pattern(to.first(received.value_or(0)), at.received)) {
+            return "WRONG BYTES";
+        }
+        at.received += keep != 0 ? 0 : received.value_or(0);
+        return told(received);
+    }
+    if (verb == "available") {
+        return told(end.available());
+    }
+    if (verb == "unsent") {
+        return told(end.unsent());
+    }
+    if (verb == "error") {
+        return name_of_error(end.error().value());
+    }
+    if (verb == "low_water") {
+        return name_of_error(end.set_low_water(static_cast<int>(size)).error().value());
+    }
+    if (verb == "recv_limit" || verb == "send_limit") {
+        const ::timeval limit{static_cast<::time_t>(size / 1000), static_cast<::suseconds_t>(size % 1000 * 1000)};
+        const int option = verb == "recv_limit" ? SO_RCVTIMEO : SO_SNDTIMEO;
+        REQUIRE(::setsockopt(end.native_handle(), SOL_SOCKET, option, &limit, sizeof limit) == 0);
+        return "done";
     }
     if (verb == "shut_rd" || verb == "shut_wr" || verb == "shut_rdwr") {
         const int how = verb == "shut_rd" ? SHUT_RD : verb == "shut_wr" ? SHUT_WR : SHUT_RDWR;

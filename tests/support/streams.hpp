@@ -51,10 +51,10 @@ public:
 
     [[nodiscard]] std::uint64_t position() const noexcept { return at_; }
 
-    /// Sends the next `size` bytes; what was accepted of them was sent.
+    /// Sends the next `size` bytes; what was accepted of them was sent. Without SIGPIPE.
     [[nodiscard]] result<std::size_t> send(net::stream& by, std::size_t size, int flags = 0) {
         const auto bytes = next(size);
-        const auto sent = by.send(bytes, flags);
+        const auto sent = by.send(bytes, flags | MSG_NOSIGNAL);
         at_ += sent.value_or(0);
         return sent;
     }

@@ -2,9 +2,13 @@
 #pragma once
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cstddef>
 #include <utility>
 
 #include <ferrule/fd.hpp>
@@ -45,6 +49,27 @@ struct bell_ends {
 }
 
 }  // namespace detail
+
+/// True if what came from somewhere can be what one process has of pipes, none of them twice. A wait on anything else
+/// might not tell when the other process is gone, or might never be one.
+template <std::size_t Count>
+[[nodiscard]] inline bool are_ends_of_pipes(const std::array<const doorbells*, Count>& all) noexcept {
+    std::array<struct ::stat, 2 * Count> pipes{};
+    std::size_t seen = 0;
+    const auto is_another = [&](int fd, int access) noexcept {
+        struct ::stat& pipe = pipes[seen++];
+        const int flags = ::fcntl(fd, F_GETFL);
+        if (flags < 0 || (flags & (O_ACCMODE | O_PATH)) != access || ::fstat(fd, &pipe) != 0 ||
+            !S_ISFIFO(pipe.st_mode)) {
+            return false;
+        }
+        return std::none_of(pipes.begin(), pipes.begin() + static_cast<std::ptrdiff_t>(seen) - 1,
+                            [&](const auto& one) { return one.st_dev == pipe.st_dev && one.st_ino == pipe.st_ino; });
+    };
+    return std::all_of(all.begin(), all.end(), [&](const doorbells* one) {
+        return is_another(one->mine.get(), O_RDONLY) && is_another(one->theirs.get(), O_WRONLY);
+    });
+}
 
 /// Makes both pipes; four descriptors, or the system's error and none.
 [[nodiscard]] inline result<doorbell_pair> make_doorbells() noexcept {

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -79,6 +80,12 @@ namespace detail {
     return info && info->tcpi_state == TCP_ESTABLISHED;
 }
 
+/// True if an end was shut down, by whichever side: what was said before there were rings, nobody says again.
+[[nodiscard]] inline bool has_begun_to_end(int fd) noexcept {
+    ::pollfd entry{fd, POLLRDHUP, 0};
+    return ::poll(&entry, 1, 0) > 0;
+}
+
 }  // namespace detail
 
 /// A name, or the reason why there is none.
@@ -97,7 +104,7 @@ struct identity {
         return {{}, reason::not_connected};
     }
     size = sizeof there;
-    if (::getpeername(fd, reinterpret_cast<::sockaddr*>(&there), &size) != 0) {
+    if (::getpeername(fd, reinterpret_cast<::sockaddr*>(&there), &size) != 0 || detail::has_begun_to_end(fd)) {
         return {{}, reason::not_connected};
     }
     if (here.ss_family == AF_UNIX) {
@@ -129,7 +136,7 @@ struct identity {
 
 /// True if `fd` still is the end it was named for.
 [[nodiscard]] inline bool still_connected(int fd, const connection_name& name) noexcept {
-    return name.space == 0 || detail::is_established(fd);
+    return (name.space == 0 || detail::is_established(fd)) && !detail::has_begun_to_end(fd);
 }
 
 }  // namespace ferrule::inline v0::net

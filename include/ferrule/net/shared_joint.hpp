@@ -69,11 +69,17 @@ public:
         if (!found) {
             return failed{found.error()};
         }
+        if (found->maker != static_cast<std::uint64_t>(splice::side::first)) {
+            return failed{refusal::wrong_end};
+        }
         if (!part::is_possible(found->capacity)) {
             return failed{refusal::wrong_capacity};
         }
         if (footprint(found->capacity) != found->bytes) {
             return failed{refusal::wrong_size};
+        }
+        if (!are_ends_of_pipes<2>({&half.out, &half.in})) {
+            return failed{refusal::wrong_doorbells};
         }
         const auto parts = parts_of(found->capacity, splice::side::second);
         auto region = storage::shared_region::attach(std::move(half.memory), parts);

@@ -7,7 +7,10 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/uio.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
@@ -16,8 +19,10 @@
 #include <utility>
 
 #include <ferrule/concepts.hpp>
+#include <ferrule/detail/pieces.hpp>
 #include <ferrule/detail/rest_until.hpp>
 #include <ferrule/fd.hpp>
+#include <ferrule/net/interruption.hpp>
 #include <ferrule/net/socket_option.hpp>
 #include <ferrule/result.hpp>
 
@@ -36,12 +41,26 @@ public:
     /// AF_UNIX has no RST to close with, and tells a sender that the other end has shut down reading.
     [[nodiscard]] bool is_like_tcp() const noexcept { return is_like_tcp_; }
 
-    /// Never raises SIGPIPE: a library has no business ending its program.
-    [[nodiscard]] result<std::size_t> send(std::span<const std::byte> bytes, blocking may_block) const noexcept {
-        return count(::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | flag(may_block)));
+    /// Never raises SIGPIPE: that is for whoever was called, if at all.
+    [[nodiscard]] result<std::size_t> send(ferrule::detail::pieces<const std::byte> bytes,
+                                           send_how how) const noexcept {
+        const int flags = MSG_NOSIGNAL | how.as_is | flag(how.may_block) | (how.more ? MSG_MORE : 0);
+        if (bytes.is_one()) {
+            return count(::send(fd_.get(), bytes.front().data(), bytes.front().size(), flags));
+        }
+        ::iovec room[some_pieces];
+        const ::msghdr message = about(bytes.list(room));
+        return count(::sendmsg(fd_.get(), &message, flags));
     }
-    [[nodiscard]] result<std::size_t> receive(std::span<std::byte> to, blocking may_block) const noexcept {
-        return count(::recv(fd_.get(), to.data(), to.size(), flag(may_block)));
+    [[nodiscard]] result<std::size_t> receive(ferrule::detail::pieces<std::byte> to, receive_how how) const noexcept {
+        const int flags = flag(how.may_block) | (how.keep ? MSG_PEEK : 0) | (how.whole ? MSG_WAITALL : 0) |
+                          (how.discard ? MSG_TRUNC : 0);
+        if (to.is_one()) {
+            return count(::recv(fd_.get(), to.front().data(), to.front().size(), flags));
+        }
+        ::iovec room[some_pieces];
+        ::msghdr message = about(to.list(room));
+        return count(::recvmsg(fd_.get(), &message, flags));
     }
 
     [[nodiscard]] bool readable() const noexcept {
@@ -49,13 +68,7 @@ public:
         return ::poll(&entry, 1, 0) > 0;
     }
 
-    [[nodiscard]] result<std::size_t> unacknowledged() const noexcept {
-        int bytes = 0;
-        if (::ioctl(fd_.get(), SIOCOUTQ, &bytes) != 0) {
-            return failed{errno};
-        }
-        return static_cast<std::size_t>(bytes);
-    }
+    [[nodiscard]] result<std::size_t> unacknowledged() const noexcept { return bytes_by(SIOCOUTQ); }
 
     void acknowledge_at_once() const noexcept {
         const int on = 1;
@@ -71,8 +84,9 @@ public:
 
     [[nodiscard]] transport_events park(int doorbell, transport_events watched, time_point deadline) const noexcept {
         ::pollfd entries[2] = {{doorbell, POLLIN, 0}, {fd_.get(), events(watched), 0}};
-        if (::ppoll(entries, 2, ferrule::detail::rest_until{deadline}.get(), nullptr) <= 0) {
-            return {};
+        const int n = ::ppoll(entries, 2, ferrule::detail::rest_until{deadline}.get(), nullptr);
+        if (n <= 0) {
+            return {.interrupted = n < 0 && errno == EINTR};
         }
         return seen(entries[1]);
     }
@@ -85,6 +99,30 @@ public:
     [[nodiscard]] result<void> finish_sending() const noexcept { return outcome(::shutdown(fd_.get(), SHUT_WR)); }
     [[nodiscard]] result<void> stop_receiving() const noexcept { return outcome(::shutdown(fd_.get(), SHUT_RD)); }
 
+    [[nodiscard]] std::chrono::steady_clock::duration send_limit() const noexcept { return limit(SO_SNDTIMEO); }
+    [[nodiscard]] std::chrono::steady_clock::duration receive_limit() const noexcept { return limit(SO_RCVTIMEO); }
+
+    /// poll() would not show less than the low-water mark, and a splice has to see every byte.
+    [[nodiscard]] std::size_t take_low_water() const noexcept {
+        const int mark = socket_option<int>(fd_.get(), SOL_SOCKET, SO_RCVLOWAT).value_or(1);
+        if (mark > 1) {
+            (void)set_low_water(1);
+        }
+        return static_cast<std::size_t>(std::max(mark, 1));
+    }
+    [[nodiscard]] result<void> set_low_water(int mark) const noexcept {
+        return outcome(::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVLOWAT, &mark, sizeof mark));
+    }
+
+    [[nodiscard]] static bool restarts() noexcept { return handlers_ask_for_restart(); }
+
+    /// How many bytes recv() would give without waiting.
+    [[nodiscard]] result<std::size_t> available() const noexcept { return bytes_by(SIOCINQ); }
+    /// SO_ERROR: the error that no call has told yet, which is then told.
+    [[nodiscard]] int take_error() const noexcept {
+        return socket_option<int>(fd_.get(), SOL_SOCKET, SO_ERROR).value_or(EBADF);
+    }
+
     void close(farewell how) noexcept {
         if (how == farewell::reset) {
             const ::linger at_once{1, 0};
@@ -94,6 +132,31 @@ public:
     }
 
 private:
+    /// Of a list that a call has begun and has to go on with: it moves a prefix.
+    static constexpr std::size_t some_pieces = 16;
+
+    [[nodiscard]] static ::msghdr about(std::span<const ::iovec> list) noexcept {
+        ::msghdr message{};
+        message.msg_iov = const_cast<::iovec*>(list.data());  // NOLINT: the system does not write to it.
+        message.msg_iovlen = list.size();
+        return message;
+    }
+    [[nodiscard]] std::chrono::steady_clock::duration limit(int option) const noexcept {
+        const auto set = socket_option<::timeval>(fd_.get(), SOL_SOCKET, option);
+        if (!set || (set->tv_sec == 0 && set->tv_usec == 0)) {
+            return std::chrono::steady_clock::duration::max();
+        }
+        // What the kernel gives out is seconds that it once took in; a century is for ever, and does not overflow.
+        constexpr ::time_t century = 3'155'760'000;
+        return std::chrono::seconds{std::min(set->tv_sec, century)} + std::chrono::microseconds{set->tv_usec};
+    }
+    [[nodiscard]] result<std::size_t> bytes_by(unsigned long request) const noexcept {
+        int bytes = 0;
+        if (::ioctl(fd_.get(), request, &bytes) != 0) {
+            return failed{errno};
+        }
+        return static_cast<std::size_t>(bytes);
+    }
     [[nodiscard]] static constexpr int flag(blocking may_block) noexcept {
         return may_block == blocking::no ? MSG_DONTWAIT : 0;
     }

@@ -6,22 +6,28 @@
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include <atomic>
 #include <bit>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <limits>
 #include <memory>
 #include <new>
 #include <span>
+#include <system_error>
 #include <type_traits>
 #include <utility>
 
+#include <ferrule/detail/pieces.hpp>
 #include <ferrule/fd.hpp>
 #include <ferrule/net/identity.hpp>
+#include <ferrule/net/message_flags.hpp>
 #include <ferrule/net/options.hpp>
 #include <ferrule/net/per_process.hpp>
 #include <ferrule/net/poller.hpp>
@@ -39,15 +45,22 @@ namespace ferrule::inline v0::net {
 /// One end of a connection. Move-only; closes its descriptor when it dies. One thread may send while another receives;
 /// two threads in the same direction at once stop the program.
 ///
-/// Blocks as the descriptor did when it was adopted: a non-blocking one (O_NONBLOCK) gives EAGAIN instead. Never raises
-/// SIGPIPE. A signal does not end a wait. One that was closed or moved from answers EBADF. In a forked child it is the
-/// socket still if it had no rings when it was forked, and never gets any; if it had, it answers ESTALE, and is the
-/// parent's alone.
+/// Blocks as the descriptor did when it was adopted: a non-blocking one (O_NONBLOCK) gives EAGAIN instead. Waits no
+/// longer than SO_RCVTIMEO and SO_SNDTIMEO say, as they are set when a call goes to sleep, and then gives EAGAIN. A
+/// signal ends a wait with EINTR, or with what was moved, unless its handler was installed with SA_RESTART and there
+/// is no timeout. EPIPE comes with SIGPIPE, unless MSG_NOSIGNAL says otherwise. One that was closed or moved from
+/// answers EBADF. In a forked child it is the socket still if it had no rings when it was forked, and never gets any;
+/// if it had, it answers ESTALE, and is the parent's alone.
 ///
 /// Where it differs from the socket: a send() that sleeps because the ring is full is not woken by the other end's
 /// SHUT_RD on AF_UNIX, only by what the other end receives or by its close; on AF_UNIX, one that sleeps when the other
 /// end closes with something unread gets EPIPE, and ECONNRESET is recv()'s; recv() of no bytes at all waits for none;
-/// timeouts that were set on the descriptor (SO_RCVTIMEO, SO_SNDTIMEO) end no wait for a ring.
+/// MSG_PEEK with MSG_WAITALL waits for no more than the ring holds, and MSG_PEEK alone for a single byte whatever
+/// SO_RCVLOWAT says; a program that has handlers of both kinds, with SA_RESTART and without, gets EINTR from either; a
+/// signal that comes in the moment in which a call looks at the ring before it sleeps runs its handler and ends
+/// nothing. What is asked of native_handle() with ioctl(2) or getsockopt(2) knows of no ring: hence available(),
+/// unsent() and error(). SO_RCVLOWAT is taken over when there is a ring, and reads as 1 then; later it is
+/// set_low_water() that counts.
 class stream {
     using ring = heap_ring<std::byte, waiter::eventfd>;
     using joint = splice::joint<ring>;
@@ -64,37 +77,103 @@ public:
         if (this != &other) {
             close();
             core_ = std::move(other.core_);
+            poller_ = std::move(other.poller_);
+            wanted_ = other.wanted_;
         }
         return *this;
     }
     ~stream() { close(); }
 
-    /// Sends all of `bytes`; less only if an error or MSG_DONTWAIT kept it from the rest. Returns how many, at least
-    /// one (unless there are none), or the error: EPIPE or ECONNRESET if nobody will read them, EAGAIN with
-    /// MSG_DONTWAIT. `flags`: MSG_DONTWAIT and MSG_NOSIGNAL; others are refused with EOPNOTSUPP.
+    /// Sends all of `bytes`; less only if an error, a timeout, a signal or MSG_DONTWAIT kept it from the rest. Returns
+    /// how many, at least one (unless there are none), or the error: EPIPE or ECONNRESET if nobody will read them,
+    /// EAGAIN, EINTR. `flags`: see net/message_flags.hpp; those not known there are refused with EOPNOTSUPP.
     [[nodiscard]] result<std::size_t> send(std::span<const std::byte> bytes, int flags = 0) noexcept {
-        if ((flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) != 0) [[unlikely]] {
-            return failed{EOPNOTSUPP};
-        }
         if (const int why = unusable()) [[unlikely]] {
             return failed{why};
         }
-        const auto call = [&]() noexcept { return core_->channel.send(bytes, core_->deadline(flags)); };
-        return poller_ ? polled(poller::sending, call) : call();
+        const auto deadline = core_->deadline(flags);
+        if ((flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) != 0) [[unlikely]] {
+            return send_as_told(bytes, flags, deadline);
+        }
+        return or_broken_pipe(as_sender([&]() noexcept { return core_->channel.send(bytes, deadline); }), flags);
+    }
+    /// The same for bytes in several pieces, as sendmsg(2) or writev(2). EMSGSIZE if there are more than a thousand.
+    [[nodiscard]] result<std::size_t> sendv(std::span<const ::iovec> pieces, int flags = 0) noexcept {
+        if (const int why = unusable()) [[unlikely]] {
+            return failed{why};
+        }
+        if (const int why = why_not(pieces); why != 0) {
+            return failed{why};
+        }
+        return send_as_told(ferrule::detail::pieces<const std::byte>::of(pieces), flags, core_->deadline(flags));
     }
 
     /// Receives what there is into `to`, waiting for the first byte. Returns how many; 0 once the other end has sent
-    /// its last, or after shutdown(SHUT_RD) when nothing is left; or the error: ECONNRESET once, EAGAIN with
-    /// MSG_DONTWAIT. `flags`: MSG_DONTWAIT and MSG_NOSIGNAL; others are refused with EOPNOTSUPP.
+    /// its last, or after shutdown(SHUT_RD) when nothing is left; or the error: ECONNRESET once, EAGAIN, EINTR.
+    /// `flags`: see net/message_flags.hpp; those not known there are refused with EOPNOTSUPP.
     [[nodiscard]] result<std::size_t> recv(std::span<std::byte> to, int flags = 0) noexcept {
-        if ((flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) != 0) [[unlikely]] {
-            return failed{EOPNOTSUPP};
-        }
         if (const int why = unusable()) [[unlikely]] {
             return failed{why};
         }
-        const auto call = [&]() noexcept { return core_->channel.receive(to, core_->deadline(flags)); };
-        return poller_ ? polled(poller::receiving, call) : call();
+        const auto deadline = core_->deadline(flags);
+        if ((flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) != 0) [[unlikely]] {
+            return receive_as_told(to, flags, deadline);
+        }
+        return as_receiver([&]() noexcept { return core_->channel.receive(to, deadline); });
+    }
+    /// The same into several pieces, as recvmsg(2) or readv(2). EMSGSIZE if there are more than a thousand.
+    [[nodiscard]] result<std::size_t> recvv(std::span<const ::iovec> pieces, int flags = 0) noexcept {
+        if (const int why = unusable()) [[unlikely]] {
+            return failed{why};
+        }
+        if (const int why = why_not(pieces); why != 0) {
+            return failed{why};
+        }
+        return receive_as_told(ferrule::detail::pieces<std::byte>::of(pieces), flags, core_->deadline(flags));
+    }
+
+    /// How many bytes recv() would give without waiting: those in the ring, and FIONREAD's. A call of the receiving
+    /// thread.
+    [[nodiscard]] result<std::size_t> available() noexcept {
+        if (const int why = unusable()) {
+            return failed{why};
+        }
+        const auto by_tcp = core_->tcp.available();
+        return by_tcp ? result<std::size_t>{*by_tcp + as_receiver([&]() noexcept { return core_->channel.unread(); })}
+                      : by_tcp;
+    }
+    /// How many bytes have not reached the other end: those in the ring that it has not received, and SIOCOUTQ's. A
+    /// call of the sending thread.
+    [[nodiscard]] result<std::size_t> unsent() noexcept {
+        if (const int why = unusable()) {
+            return failed{why};
+        }
+        const auto by_tcp = core_->tcp.unacknowledged();
+        return by_tcp ? result<std::size_t>{*by_tcp +
+                                            as_sender([&]() noexcept { return core_->channel.unread_by_peer(); })}
+                      : by_tcp;
+    }
+    /// The error that no call has told yet, as SO_ERROR: once. No other call may be under way.
+    [[nodiscard]] std::error_code error() noexcept {
+        if (const int why = unusable()) {
+            return {why, std::system_category()};
+        }
+        const int found = core_->channel.take_error();
+        see_to(poller::receiving);
+        see_to(poller::sending);
+        return {found != 0 ? found : core_->tcp.take_error(), std::system_category()};
+    }
+    /// As SO_RCVLOWAT: how many bytes a recv() that waits waits for, or for as many as it has room for. EINVAL if it is
+    /// not positive. A call of the receiving thread.
+    [[nodiscard]] result<void> set_low_water(int bytes) noexcept {
+        if (const int why = unusable()) {
+            return failed{why};
+        }
+        if (bytes <= 0) {
+            return failed{EINVAL};
+        }
+        return core_->channel.set_low_water(static_cast<std::size_t>(bytes)) ? result<void>{}
+                                                                             : core_->tcp.set_low_water(bytes);
     }
 
     /// As shutdown(2): SHUT_WR ends what the other end receives, behind everything that was sent; the sending thread's
@@ -111,8 +190,7 @@ public:
             see_to(poller::sending);
             return done;
         }
-        const auto call = [&]() noexcept { return core_->channel.finish_sending(); };
-        const auto done = poller_ ? polled(poller::sending, call) : call();
+        const auto done = as_sender([&]() noexcept { return core_->channel.finish_sending(); });
         if (how == SHUT_RDWR && done) {
             // If the FIN was the last thing this connection waited for, there is none any more: no failure.
             (void)core_->channel.stop_receiving();
@@ -275,6 +353,50 @@ public:
     [[nodiscard]] int native_handle() const noexcept { return core_ ? core_->tcp.fd() : -1; }
 
 private:
+    [[nodiscard, gnu::noinline]] result<std::size_t> send_as_told(ferrule::detail::pieces<const std::byte> bytes,
+                                                                  int flags, time_point deadline) noexcept {
+        const auto [known, how] = told_to_send(flags);
+        if (!known) {
+            return failed{EOPNOTSUPP};
+        }
+        return or_broken_pipe(
+            as_sender([&, &how = how]() noexcept { return core_->channel.send(bytes, how, deadline); }), flags);
+    }
+    [[nodiscard, gnu::noinline]] result<std::size_t> receive_as_told(ferrule::detail::pieces<std::byte> to, int flags,
+                                                                     time_point deadline) noexcept {
+        const auto [known, how] = told_to_receive(flags, core_->tcp.is_like_tcp());
+        if (!known) {
+            return failed{EOPNOTSUPP};
+        }
+        return as_receiver([&, &how = how]() noexcept { return core_->channel.receive(to, how, deadline); });
+    }
+
+    /// 0, or what sendmsg() and recvmsg() say to such a list.
+    [[nodiscard]] static int why_not(std::span<const ::iovec> pieces) noexcept {
+        if (pieces.size() > UIO_MAXIOV) {
+            return EMSGSIZE;
+        }
+        std::size_t room = std::numeric_limits<::ssize_t>::max();
+        for (const ::iovec& one : pieces) {
+            if (one.iov_len > room) {
+                return EINVAL;
+            }
+            room -= one.iov_len;
+        }
+        return 0;
+    }
+
+    /// As the kernel does it: to the thread that is told EPIPE.
+    [[nodiscard, gnu::always_inline]] static result<std::size_t> or_broken_pipe(result<std::size_t> sent,
+                                                                                int flags) noexcept {
+        if (!sent) [[unlikely]] {
+            if ((flags & MSG_NOSIGNAL) == 0 && sent.error().value() == EPIPE) {
+                (void)std::raise(SIGPIPE);
+            }
+        }
+        return sent;
+    }
+
     /// What has an address of its own, for the other end to find.
     class core {
     public:
@@ -323,6 +445,7 @@ private:
             const status left = channel.unsplice(until);
             if (left == status::ok && why() == reason::none) {
                 refuse(reason::unspliced);
+                (void)tcp.set_low_water(static_cast<int>(channel.low_water()));
             }
             return left;
         }
@@ -438,24 +561,26 @@ private:
 
     stream(unique_fd fd, const options& how) : core_{std::make_unique<core>(std::move(fd), how)} {}
 
-    /// `call`, behind which poll_fd() shows what is so.
+    /// A call of the sending thread, or of the receiving one, behind which poll_fd() shows what is so.
+    template <class Call>
+    [[gnu::always_inline]] std::invoke_result_t<Call> as_sender(Call call) noexcept {
+        return poller_ ? polled(poller::sending, call) : call();
+    }
+    template <class Call>
+    [[gnu::always_inline]] std::invoke_result_t<Call> as_receiver(Call call) noexcept {
+        return poller_ ? polled(poller::receiving, call) : call();
+    }
     template <class Call>
     [[gnu::noinline]] std::invoke_result_t<Call> polled(poller::direction which, Call& call) noexcept {
         poller_->turn_of(which).begin_call();
         const auto outcome = call();
         settle(which);
-        if (which == poller::receiving && has_to_see_to_sending(outcome)) {
+        // What was received may have acknowledged the last of what was sent; and when there was nothing, it may have
+        // been for the sending half that the bell rang.
+        if (which == poller::receiving && (!outcome || core_->channel.sends_by() == splice::route::pairing)) {
             see_to(poller::sending);
         }
         return outcome;
-    }
-    /// What was received may have acknowledged the last of what was sent; and when there was nothing, it may have been
-    /// for the sending half that the bell rang.
-    [[nodiscard]] bool has_to_see_to_sending(const result<std::size_t>& received) const noexcept {
-        return !received || core_->channel.sends_by() == splice::route::pairing;
-    }
-    [[nodiscard]] static constexpr bool has_to_see_to_sending(const result<void>& /*shut down*/) noexcept {
-        return false;
     }
 
     /// The same without a call, if there is none under way.

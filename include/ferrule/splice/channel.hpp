@@ -15,6 +15,7 @@
 #include <ferrule/detail/call.hpp>
 #include <ferrule/detail/failure.hpp>
 #include <ferrule/detail/one_of.hpp>
+#include <ferrule/detail/pieces.hpp>
 #include <ferrule/guard/checked.hpp>
 #include <ferrule/result.hpp>
 #include <ferrule/ring.hpp>
@@ -59,19 +60,28 @@ public:
         offered_.store(1, std::memory_order_release);
     }
 
-    /// Sends all of `bytes`, or what can be sent until `deadline`. Returns how many, at least one; or why none.
+    /// Sends all of `bytes`, or what can be sent until `deadline`. Returns how many, at least one; or why none. Without
+    /// a deadline (time_point::max()) it waits as long as the transport was told, and is interrupted as a call of the
+    /// transport would be: EINTR, if nothing was sent.
     [[nodiscard]] result<std::size_t> send(std::span<const std::byte> bytes, time_point deadline) noexcept {
         const in_call in{sending_};
         sent_.calls.add(1);
-        if (!out_) [[unlikely]] {
-            if (pending_error_ != 0) {
-                return failed{std::exchange(pending_error_, 0)};
-            }
-            if (!install_out()) {
-                return send_unspliced(bytes, deadline);
-            }
+        if (!out_ && !install_out()) [[unlikely]] {
+            return send_unspliced(bytes, {}, deadline);
         }
         const auto sent = out_.with([&](auto& half) noexcept { return half.send(bytes, deadline); });
+        note_route();
+        return sent;
+    }
+    /// The same for bytes in several pieces, and as `how` says.
+    [[nodiscard]] result<std::size_t> send(detail::pieces<const std::byte> bytes, send_how how,
+                                           time_point deadline) noexcept {
+        const in_call in{sending_};
+        sent_.calls.add(1);
+        if (!out_ && !install_out()) {
+            return send_unspliced(bytes, how, deadline);
+        }
+        const auto sent = out_.with([&](auto& half) noexcept { return half.send(bytes, how, deadline); });
         note_route();
         return sent;
     }
@@ -82,9 +92,53 @@ public:
         const in_call in{receiving_};
         received_.calls.add(1);
         if (!in_ && !install_in()) {
-            return receive_unspliced(to, deadline);
+            return receive_unspliced(to, {}, deadline);
         }
         return in_.with([&](auto& half) noexcept { return half.receive(to, deadline); });
+    }
+    /// The same into several pieces, and as `how` says.
+    [[nodiscard]] result<std::size_t> receive(detail::pieces<std::byte> to, receive_how how,
+                                              time_point deadline) noexcept {
+        const in_call in{receiving_};
+        received_.calls.add(1);
+        if (!in_ && !install_in()) {
+            return receive_unspliced(to, how, deadline);
+        }
+        return in_.with([&](auto& half) noexcept { return half.receive(to, how, deadline); });
+    }
+
+    /// How many bytes the ring holds for the next receive(). A call of the receiving thread.
+    [[nodiscard]] std::size_t unread() noexcept {
+        const in_call in{receiving_};
+        return in_ || install_in() ? in_.with([](auto& half) noexcept { return half.unread(); }) : 0;
+    }
+    /// How many bytes the ring holds that the peer has not taken. A call of the sending thread.
+    [[nodiscard]] std::size_t unread_by_peer() noexcept {
+        const in_call in{sending_};
+        return out_ || install_out() ? out_.with([](auto& half) noexcept { return half.unread(); }) : 0;
+    }
+    /// How many bytes a receive() waits for, if it waits at all. False if that is the transport's to know, there being
+    /// no ring. A call of the receiving thread.
+    [[nodiscard]] bool set_low_water(std::size_t mark) noexcept {
+        const in_call in{receiving_};
+        if (!in_ && !install_in()) {
+            return false;
+        }
+        in_.with([mark](auto& half) noexcept { half.set_low_water(mark); });
+        return true;
+    }
+    /// The error that the next call in either direction would tell without asking the transport, which is then told;
+    /// 0 if there is none. No other call may be under way.
+    [[nodiscard]] int take_error() noexcept {
+        const in_call one{sending_};
+        const in_call other{receiving_};
+        if (const int error = out_ ? out_.with([](auto& half) noexcept { return half.take_error(); }) : 0; error != 0) {
+            return error;
+        }
+        if (pending_error_ != 0) {
+            return std::exchange(pending_error_, 0);
+        }
+        return in_ ? in_.with([](auto& half) noexcept { return half.take_error(); }) : 0;
     }
 
     /// Sends the FIN behind everything that was sent. A call of the sending thread.
@@ -142,6 +196,9 @@ public:
         }
         return left;
     }
+
+    /// Behind unsplice(): how many bytes a receive() waits for, which is the transport's to know again.
+    [[nodiscard]] std::size_t low_water() const noexcept { return low_water_; }
 
     /// Ends both directions: with RST if something that was sent to us is unread, as TCP would. Idempotent.
     void close() noexcept {
@@ -231,8 +288,9 @@ private:
         return offered_.load(std::memory_order_acquire) != 0;
     }
 
+    /// Not before every error was told.
     [[nodiscard]] bool install_out() noexcept {
-        if (leaves_ || !is_offered()) {
+        if (leaves_ || !is_offered() || pending_error_ != 0) {
             return false;
         }
         place_.with([this]<class Kind>(const seat<Kind>& place) noexcept {
@@ -259,8 +317,11 @@ private:
             note_route();
             out_.reset();
         }
-        if (in_ && !in_.with([](const auto& half) noexcept { return half.has_to_tell(); })) {
-            in_.reset();
+        if (in_) {
+            low_water_ = in_.with([](const auto& half) noexcept { return half.low_water(); });
+            if (!in_.with([](const auto& half) noexcept { return half.has_to_tell(); })) {
+                in_.reset();
+            }
         }
     }
 
@@ -282,50 +343,61 @@ private:
     }
 
     /// As the plain socket would, with the same system calls.
-    [[nodiscard, gnu::noinline]] result<std::size_t> send_unspliced(std::span<const std::byte> bytes,
+    [[nodiscard, gnu::noinline]] result<std::size_t> send_unspliced(detail::pieces<const std::byte> bytes, send_how how,
                                                                     time_point deadline) noexcept {
-        const auto more = [&](std::size_t done) noexcept {
-            return unspliced({.writable = true}, deadline, sent_,
-                             [&](blocking may_block) noexcept { return tcp_->send(bytes.subspan(done), may_block); });
+        if (pending_error_ != 0) [[unlikely]] {
+            return failed{std::exchange(pending_error_, 0)};
+        }
+        const auto more = [&]() noexcept {
+            const auto sent = unspliced({.writable = true}, deadline, [&](blocking may_block) noexcept {
+                how.may_block = may_block;
+                return tcp_->send(bytes, how);
+            });
+            sent_.bytes_by_tcp.add(sent.value_or(0));
+            return sent;
         };
-        const auto first = more(0);
+        const auto first = more();
         if (!first || deadline == at_once || deadline == time_point::max()) {
             return first;
         }
         std::size_t done = *first;
-        while (done != bytes.size()) {
-            const auto next = more(done);
+        bytes.advance(done);
+        while (!bytes.empty()) {
+            const auto next = more();
             if (!next) {
-                pending_error_ = next.would_block() ? 0 : next.error().value();
+                const int why = next.error().value();
+                pending_error_ = why == EAGAIN || why == EINTR ? 0 : why;
                 break;
             }
             done += *next;
+            bytes.advance(*next);
         }
         return done;
     }
-    [[nodiscard, gnu::noinline]] result<std::size_t> receive_unspliced(std::span<std::byte> to,
+    /// A deadline does not go with `how.whole`: then it returns with what there is.
+    [[nodiscard, gnu::noinline]] result<std::size_t> receive_unspliced(detail::pieces<std::byte> to, receive_how how,
                                                                        time_point deadline) noexcept {
-        return unspliced({.readable = true}, deadline, received_,
-                         [&](blocking may_block) noexcept { return tcp_->receive(to, may_block); });
+        const auto received = unspliced({.readable = true}, deadline, [&](blocking may_block) noexcept {
+            how.may_block = may_block;
+            return tcp_->receive(to, how);
+        });
+        received_.bytes_by_tcp.add(how.keep ? 0 : received.value_or(0));
+        return received;
     }
 
     static constexpr int no_doorbell = -1;
 
-    template <class Tallies, class Move>
-    [[nodiscard]] result<std::size_t> unspliced(transport_events wanted, time_point deadline, Tallies& count,
-                                                Move move) noexcept {
+    template <class Move>
+    [[nodiscard]] result<std::size_t> unspliced(transport_events wanted, time_point deadline, Move move) noexcept {
         const bool for_ever = deadline == time_point::max();
         for (;;) {
             const auto moved = move(for_ever ? blocking::yes : blocking::no);
-            if (moved) {
-                count.bytes_by_tcp.add(*moved);
-            } else if (moved.error().value() == EINTR) {
-                continue;
-            } else if (!for_ever && moved.would_block() && deadline != at_once && platform::now() < deadline) {
-                (void)tcp_->park(no_doorbell, wanted, deadline);
-                continue;
+            if (moved || for_ever || !moved.would_block() || deadline == at_once || platform::now() >= deadline) {
+                return moved;
             }
-            return moved;
+            if (tcp_->park(no_doorbell, wanted, deadline).interrupted) {
+                return failed{EINTR};
+            }
         }
     }
 
@@ -342,8 +414,9 @@ private:
     typename platform::template atomic<std::uint32_t> offered_{0};
     detail::one_of<seat<Ring>, seat<OtherRings>...> place_;
     bool closed_ = false;
-    bool leaves_ = false;  // Stored by a call that is alone.
-    flag deaf_{0};         // Stored by whoever stops receiving, before it does; loaded by the sender.
+    bool leaves_ = false;        // Stored by a call that is alone.
+    std::size_t low_water_ = 1;  // What it was on the rings.
+    flag deaf_{0};               // Stored by whoever stops receiving, before it does; loaded by the sender.
     flag stopped_sending_{0};
     flag stopped_receiving_{0};
 

@@ -263,6 +263,14 @@ public:
         return readable ? inlet::tcp : inlet::nothing;
     }
 
+    /// Between the kernel's word and the look at the ring that follows; of next(), and of whoever looks past what is in
+    /// the ring.
+    static void confirmed() noexcept {
+        // LVa; CFa ← CFr (the kernel's queues): without it the ring may still look as it did before a byte came by TCP,
+        // and that byte overtakes what is in the ring.
+        Platform::full_fence();
+    }
+
     /// `n` more bytes were taken from TCP. The caller nudges the sender afterwards, if sender_waits_for_it().
     void took(std::uint64_t n) noexcept {
         tcp_taken_ += n;
@@ -318,13 +326,6 @@ private:
         // Relaxed: the fence of confirmed(), always between here and that look, makes them acquires.
         noted_left_ = lost_ || theirs_->sends.left.load(std::memory_order_relaxed) != 0 ||
                       theirs_->endpoint.half_closed.load(std::memory_order_relaxed) != 0;
-    }
-
-    /// Between the kernel's word and the look at the ring that follows.
-    static void confirmed() noexcept {
-        // LVa; CFa ← CFr (the kernel's queues): without it the ring may still look as it did before a byte came by TCP,
-        // and that byte overtakes what is in the ring.
-        Platform::full_fence();
     }
 
     side_words<Platform>* mine_;

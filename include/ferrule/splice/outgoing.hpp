@@ -12,11 +12,13 @@
 
 #include <ferrule/concepts.hpp>
 #include <ferrule/cursor/cached.hpp>
+#include <ferrule/detail/pieces.hpp>
 #include <ferrule/guard/none.hpp>
 #include <ferrule/producer.hpp>
 #include <ferrule/result.hpp>
 #include <ferrule/splice/behaviour.hpp>
 #include <ferrule/splice/ledger.hpp>
+#include <ferrule/splice/patience.hpp>
 #include <ferrule/splice/prospects.hpp>
 #include <ferrule/splice/tally.hpp>
 #include <ferrule/status.hpp>
@@ -66,8 +68,35 @@ public:
                 }
             }
         }
-        return send_slowly(bytes, done, deadline);
+        patience wait{deadline};
+        return send_slowly(bytes, done, {}, wait);
     }
+
+    /// The same for several pieces, and as `how` says where they go by TCP.
+    [[nodiscard, gnu::noinline]] result<std::size_t> send(detail::pieces<const std::byte> all, send_how how,
+                                                          time_point deadline) noexcept {
+        patience wait{deadline};
+        std::size_t done = 0;
+        do {
+            const std::span<const std::byte> one = all.front();
+            const auto sent = send_slowly(one, 0, how, wait);
+            if (!sent) {
+                return stop(done, sent.error().value());
+            }
+            done += *sent;
+            if (*sent != one.size()) {
+                break;
+            }
+            all.advance(one.size());
+        } while (!all.empty());
+        return done;
+    }
+
+    /// How many bytes of ours the peer has not taken out of the ring.
+    [[nodiscard]] std::size_t unread() noexcept { return tx_.capacity() - tx_.writable_at_least(); }
+
+    /// The error that the next call would tell, which is then told; 0 if there is none.
+    [[nodiscard]] int take_error() noexcept { return std::exchange(pending_error_, 0); }
 
     /// Before the FIN: nothing more comes by the ring.
     void finish() noexcept {
@@ -171,7 +200,8 @@ private:
     }
 
     [[nodiscard, gnu::noinline]] result<std::size_t> send_slowly(std::span<const std::byte> bytes, std::size_t done,
-                                                                 time_point deadline) noexcept {
+                                                                 send_how how, patience& wait) noexcept {
+        how.may_block = blocking::no;
         if (bytes.empty()) {
             if (pending_error_ != 0) {
                 return failed{std::exchange(pending_error_, 0)};
@@ -180,7 +210,9 @@ private:
             flush_ahead();
             return asked;
         }
+        const bool at_once = wait.is_none();
         bool tcp_is_full = false;
+        bool interrupted = false;
         while (done != bytes.size()) {
             (void)listen();
             if (pending_error_ != 0) {
@@ -203,16 +235,18 @@ private:
                     continue;
                 }
             }
-            const bool at_once = deadline == time_point::min();
             // A call that cannot wait for the answer would make its own flush void: it flushes when it is done.
-            if (way == outlet::tcp && !at_once && may_flush_now() && (unacknowledged() == 0 || pause(deadline))) {
+            if (way == outlet::tcp && !at_once && may_flush_now() &&
+                (unacknowledged() == 0 || pause(wait.as_known()))) {
                 flush();
                 continue;
             }
             const time_point feed_from = when_tcp_may_be_fed(way);
-            if (!tcp_is_full && (feed_from == time_point::min() || (at_once && may_spill_at_once(way)) ||
-                                 platform::now() >= feed_from)) {
-                const auto sent = tcp_->send(rest, blocking::no);
+            // Who is interrupted must not wait any more; nothing to wait for is left if TCP takes it.
+            if (!tcp_is_full &&
+                (feed_from == time_point::min() || ((at_once || interrupted) && may_spill_at_once(way)) ||
+                 platform::now() >= feed_from)) {
+                const auto sent = tcp_->send(rest, how);
                 if (sent) {
                     if (way == outlet::flushing) {
                         begin_again_later();
@@ -227,15 +261,23 @@ private:
                     continue;
                 }
                 if (!sent.would_block()) {
-                    ledger_.finish();
+                    if (sent.error().value() != EFAULT) {  // Which says nothing about the connection.
+                        ledger_.finish();
+                    }
                     return stop(done, sent.error().value());
                 }
                 tcp_is_full = true;
             }
-            if (at_once || platform::now() >= deadline) {
+            if (interrupted) {
+                return stop(done, EINTR);
+            }
+            const auto limit = [this]() noexcept { return tcp_->send_limit(); };
+            if (at_once || platform::now() >= wait.template deadline<platform>(limit)) {
                 return stop(done, EAGAIN);
             }
-            sleep(way, std::min(deadline, tcp_is_full ? time_point::max() : feed_from), tcp_is_full);
+            interrupted =
+                sleep(way, std::min(wait.as_known(), tcp_is_full ? time_point::max() : feed_from), tcp_is_full) &&
+                (wait.is_bounded() || !tcp_->restarts());
         }
         flush_ahead();
         return done;
@@ -246,7 +288,7 @@ private:
         if (done == 0) {
             return failed{why};
         }
-        pending_error_ = why == EAGAIN ? 0 : why;
+        pending_error_ = why == EAGAIN || why == EINTR || why == EFAULT ? 0 : why;
         return done;
     }
 
@@ -309,15 +351,16 @@ private:
                 .tcp_from = from};
     }
 
-    void sleep(outlet way, time_point until, bool& tcp_is_full) noexcept {
+    /// True if a signal ended it.
+    [[nodiscard]] bool sleep(outlet way, time_point until, bool& tcp_is_full) noexcept {
         if (way == outlet::ring && tx_.poll(spinner_, 1, until) == polled::enough) {
-            return;
+            return false;
         }
         ledger_.about_to_sleep();
         bell_expected_ = false;
         if (way == outlet::ring) {
             if (!tx_.arm(1, tx_.capacity() / 2) && !tx_.peer_died()) {
-                return;
+                return false;
             }
         } else {
             tx_.arm_for_nudge();
@@ -325,15 +368,15 @@ private:
         if (tx_.peer_died() && !ledger_.is_finished()) {
             tx_.disarm();
             ledger_.finish();
-            return;
+            return false;
         }
         if (listen()) {
             tx_.disarm();
-            return;
+            return false;
         }
         if (next() != way) {
             tx_.disarm();
-            return;
+            return false;
         }
         // A bell whose other end is gone rings for ever.
         const int doorbell = tx_.peer_died() ? no_doorbell : tx_.poll_fd();
@@ -344,16 +387,18 @@ private:
         if (shows_death(seen)) {
             ledger_.finish();
         }
+        return seen.interrupted;
     }
 
     [[nodiscard]] bool shows_death(transport_events seen) const noexcept {
         return seen.failed || (seen.ended && end_means_death());
     }
 
-    /// True if nothing but the peer's death can be why TCP has ended.
+    /// True if nothing but the peer's death can be why TCP has ended, and that is news: an end that is known would end
+    /// every sleep at once.
     [[nodiscard]] bool end_means_death() const noexcept {
         // Relaxed, hint: behind the fence in there, so that an end that was seen follows the flag (stop_receiving).
-        return ledger_.fin_means_death() && deaf_->load(std::memory_order_relaxed) == 0;
+        return !ledger_.is_finished() && ledger_.fin_means_death() && deaf_->load(std::memory_order_relaxed) == 0;
     }
 
     /// True if the peer has said something.

@@ -844,6 +844,18 @@ TEST_CASE("channel: a peer that died without a word ends the use of the ring") {
     CHECK(c.from_a.error == EPIPE);
 }
 
+TEST_CASE("channel: an end that nobody announced wakes a writer once, and TCP's room does after that") {
+    conversation c{16, deterministic(overflow::on_full()), {.send = 4, .receive = 4}};
+    REQUIRE(c.opened());
+    REQUIRE(static_cast<bool>(c.wire.second.finish_sending()));
+    CHECK(c.from_a.send(40, after(1s)) == 24);
+    CHECK(c.a.sends_by() == route::tcp);
+    CHECK(c.a.counts().sent.sleeps <= 2);
+    c.meanwhile = [&] { return c.at_b.receive(3) != 0; };
+    CHECK(c.from_a.send(100, no_deadline) == 100);
+    CHECK(c.all_arrived());
+}
+
 TEST_CASE("channel: closing with bytes unread in the ring resets, and is orderly otherwise") {
     for (const bool unread : {false, true}) {
         conversation c{16};

@@ -294,6 +294,9 @@ constexpr operation operations[] = {
     operation::finish_sending,
     operation::stop_receiving,
     operation::close,
+    operation::limit,
+    operation::low_water,
+    operation::restarts,
 };
 static_assert(std::size(operations) == operation_count);
 
