@@ -117,8 +117,11 @@ struct half_duplex {
             }
             const auto found = from.watch();
             if (!found.now) {
+                // What was spilled is read some day: nobody but the reader says so in time.
+                const auto until = from.sends_by() == splice::route::mixed ? forever : found.tcp_from;
                 (void)from_tcp.park(found.rings ? from.doorbell() : no_doorbell,
-                                    {.writable = found.by_tcp, .ended = found.end_is_news}, forever);
+                                    {.writable = found.by_tcp, .ended = found.end_is_news},
+                                    found.by_tcp ? forever : until);
             }
         }
     }
@@ -163,6 +166,9 @@ struct in_event_loops : half_duplex<1, 1, Bytes, Barrier, Then> {
     in_event_loops() {
         if (Opened) {
             this->agree();
+        }
+        if (Then == when_full::spill_after_a_while) {
+            this->from.be_patient();
         }
     }
     void run(unsigned me) {
@@ -375,10 +381,10 @@ struct both_directions_shut_down : spliced<Barrier, modelled_tcp> {
 };
 
 /// One endpoint leaves the rings, by which the other sends. What is left is read by the transport itself.
-template <class Barrier>
+template <class Barrier, unsigned Bytes, when_full Then>
 struct left_by_the_reader {
     static constexpr unsigned threads = 2;
-    static constexpr unsigned bytes = 2;
+    static constexpr unsigned bytes = Bytes;
 
     using ring_type = basic_ring<watched<storage::inlined<std::byte, 1>>, eventfd<Barrier>, uncounted>;
     using flow_type = flow<bytes, bytes>;
@@ -398,7 +404,7 @@ struct left_by_the_reader {
     flow_type back;
     tcp_type first_tcp{there, back, reset};
     tcp_type second_tcp{back, there, reset};
-    splice::behaviour how = asleep_at_once(when_full::wait);
+    splice::behaviour how = asleep_at_once(Then);
     splice::joint<ring_type> rings;
     splice::channel<tcp_type, ring_type> first{first_tcp, how};
     splice::channel<tcp_type, ring_type> second{second_tcp, how};
@@ -465,7 +471,8 @@ void add(catalogue& to, const char* name, limits within, hazards may_happen = {}
 
 void add_splice(catalogue& to) {
     using enum when_full;
-    add<left_by_the_reader<asymmetric>>(to, "left by the reader, asymmetric", up_to(2));
+    add<left_by_the_reader<asymmetric, 2, wait>>(to, "left by the reader, 2 bytes, asymmetric", up_to(1));
+    add<left_by_the_reader<asymmetric, 3, spill>>(to, "left by the reader, 3 bytes, spilling, asymmetric", up_to(1));
     add<in_event_loops<asymmetric, looping::the_reader, 2, false>>(
         to, "a reader in an event loop, from birth, asymmetric", up_to(2));
     add<in_event_loops<asymmetric, looping::the_reader, 2, true>>(to, "a reader in an event loop, asymmetric",
@@ -474,6 +481,8 @@ void add_splice(catalogue& to) {
     add<in_event_loops<symmetric, looping::both, 2, true>>(to, "both in event loops, symmetric", up_to(1));
     add<in_event_loops<asymmetric, looping::both, 3, true, spill>>(to, "both in event loops, spilling, asymmetric",
                                                                    up_to(2));
+    add<in_event_loops<asymmetric, looping::both, 3, true, spill_after_a_while>>(
+        to, "both in event loops, spilling after a while, asymmetric", up_to(2), deadlines_pass);
     add<given_rings<asymmetric>>(to, "rings given in mid-life, 3 bytes, asymmetric", up_to(1));
     add<both_directions_shut_down<asymmetric>>(to, "both directions shut down by two threads, asymmetric", up_to(3));
     add<reset_by_word<asymmetric>>(to, "reset by word, asymmetric", all_of_it);
