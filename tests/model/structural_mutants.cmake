@@ -30,6 +30,7 @@ set(structural_mutants
   no_look_after_announcing
   no_look_after_arming
   no_look_after_the_peer_closed
+  no_look_behind_what_was_peeked
   no_reload_after_the_confirmation
   no_second_look_at_the_news
   no_second_look_at_the_way
