@@ -43,7 +43,8 @@
 namespace ferrule::inline v0::net {
 
 /// One end of a connection. Move-only; closes its descriptor when it dies. One thread may send while another receives;
-/// two threads in the same direction at once stop the program.
+/// two threads in the same direction at once stop the program, or take turns, as `Guard` says (guard::checked,
+/// guard::locked).
 ///
 /// Blocks as the descriptor did when it was adopted: a non-blocking one (O_NONBLOCK) gives EAGAIN instead. Waits no
 /// longer than SO_RCVTIMEO and SO_SNDTIMEO say, as they are set when a call goes to sleep, and then gives EAGAIN. A
