@@ -49,8 +49,9 @@ constexpr std::uint32_t all_events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLHUP 
     const std::uint32_t mask = end.ready();
     const int fd = end.poll_fd();
     // A hang-up comes with what it implies; alone it is shown whatever is asked for, by epoll as by us at first.
-    for (const std::uint32_t wanted : {0U, unsigned{EPOLLIN}, unsigned{EPOLLOUT}, unsigned{EPOLLRDHUP},
-                                       unsigned{EPOLLIN | EPOLLRDHUP}, all_events, unsigned{EPOLLHUP}}) {
+    for (const std::uint32_t wanted :
+         {0U, unsigned{EPOLLIN}, unsigned{EPOLLOUT}, unsigned{EPOLLRDHUP}, unsigned{EPOLLIN | EPOLLRDHUP}, all_events,
+          unsigned{EPOLLHUP}, unsigned{EPOLLERR}}) {
         end.watch(wanted);
         CAPTURE(names_of(wanted));
         CAPTURE(names_of(mask));
@@ -550,5 +551,30 @@ TEST_CASE("polling: without a descriptor ready() tells the same, and watch() is 
         moved.close();
         CHECK(moved.poll_fd() == -1);
         CHECK(moved.ready() == 0);
+    }
+}
+
+TEST_CASE("polling: whoever waits for more is woken for what is so already, edges or not") {
+    const watchdog watched{"more events"};
+    for (const auto how : ways) {
+        for (const bool spliced : {true, false}) {
+            net::options options;
+            options.pairing = spliced ? net::pairing::automatic : net::pairing::off;
+            auto pair =
+                spliced ? on_the_ring(connect(connection::tcp4), options) : adopt(connect(connection::tcp4), options);
+            const event_loop loop{how, pair.second.poll_fd()};
+            keyed_sender out;
+            keyed_receiver in;
+            REQUIRE(out.send_all(pair.first, 10));
+            CHECK(loop.wait());
+            CHECK(in.receive_until(pair.second, 10));
+            CHECK(in.receive(pair.second, 1, MSG_DONTWAIT).would_block());
+            pair.second.watch(EPOLLIN | EPOLLOUT);
+            CHECK(loop.wait(5000));
+            pair.second.watch(EPOLLIN);
+            CHECK_FALSE(loop.wait(0));
+            REQUIRE(out.send_all(pair.first, 10));
+            CHECK(loop.wait(5000));
+        }
     }
 }

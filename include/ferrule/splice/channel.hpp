@@ -200,6 +200,7 @@ public:
         // Behind that: an event loop at the other end that waits for its reading half is woken for both.
         if (out_ || install_out()) {
             out_.with([](auto& half) noexcept { half.leave(); });
+            note_route();
         }
         leaves_ = true;
         status left = status::ok;
