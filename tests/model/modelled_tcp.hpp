@@ -132,10 +132,19 @@ public:
     [[nodiscard]] static bool restarts() noexcept { return true; }
 
     [[nodiscard]] transport_events park(int doorbell, transport_events watched, time_point deadline) noexcept {
-        const auto bell = static_cast<location>(doorbell);
+        const location bell = doorbell < 0 ? nowhere : static_cast<location>(doorbell);
         const transport_events already = look(bell, watched);
         if (already.readable || already.writable || already.ended || already.failed) {
             return already.writable && watched.ended ? look(nowhere, watched) : already;
+        }
+        if (bell == nowhere) {
+            // As in a call that blocks.
+            require(watched.readable, "a writer that sleeps without a doorbell: not modelled");
+            in_.called = true;
+            here().futex_wait(in_.arrived.where(), received_, deadline);
+            const transport_events seen = look(nowhere, watched);
+            in_.called = false;
+            return seen;
         }
         here().futex_wait(bell, 0, deadline);
         return look(nowhere, watched);
