@@ -25,7 +25,9 @@
 #include <ferrule/splice/ledger.hpp>
 #include <ferrule/splice/outgoing.hpp>
 #include <ferrule/splice/patience.hpp>
+#include <ferrule/splice/prospects.hpp>
 #include <ferrule/splice/turns.hpp>
+#include <ferrule/status.hpp>
 
 namespace ferrule::inline v0::splice {
 
@@ -183,6 +185,39 @@ public:
         return done;
     }
 
+    /// Goes back to the transport for good, in both directions, so that it can be used by others: waits until the other
+    /// endpoint has agreed, at the longest until `deadline`. Returns ok when nothing is in the ring that comes to this
+    /// endpoint, and nothing will be; what it has sent itself comes before what the transport carries from now on.
+    /// `stalled`: something is there, to be received first. `timed_out`: the other endpoint has not agreed yet, as it
+    /// does in its next send. Either way everything goes by the transport as soon as possible, and the caller may try
+    /// again. No other call may be under way.
+    [[nodiscard]] status unsplice(time_point deadline) noexcept {
+        const in_call one{sending_.guard};
+        const in_call other{receiving_.guard};
+        if (in_) {
+            in_.with([](auto& half) noexcept { half.ask_to_leave(); });
+        }
+        // Behind that: an event loop at the other end that waits for its reading half is woken for both.
+        if (out_ || install_out()) {
+            out_.with([](auto& half) noexcept { half.leave(); });
+            note_route();
+        }
+        leaves_ = true;
+        status left = status::ok;
+        if (in_) {
+            // Relaxed, hint: nothing else calls now.
+            const bool deaf = deaf_.load(std::memory_order_relaxed) != 0;
+            left = in_.with([&](auto& half) noexcept { return half.wait_until_left(deaf, deadline); });
+        }
+        if (left == status::ok) {
+            drop_halves();
+        }
+        return left;
+    }
+
+    /// Behind unsplice(): how many bytes a receive() waits for, which is the transport's to know again.
+    [[nodiscard]] std::size_t low_water() const noexcept { return low_water_; }
+
     /// Ends both directions: with RST if something that was sent to us is unread, as TCP would. Idempotent.
     void close() noexcept {
         if (closed_) {
@@ -201,6 +236,39 @@ public:
         }
         out_.reset();
         in_.reset();
+    }
+
+    /// What an event loop is told about a direction, and what rings for it. `waits`: it does wait for that direction;
+    /// then the doorbell is to be watched from now on if `prospects::rings`. A call of that direction's thread, or of
+    /// any while no other call of that direction is under way; it does not count as one of two at once.
+    struct outlook {
+        prospects found{.by_tcp = true};
+        int doorbell = -1;
+    };
+    [[nodiscard]] outlook attend_receiving(bool waits) noexcept {
+        outlook seen;
+        if (in_) {
+            in_.with([&](auto& half) noexcept {
+                seen = {.found = waits ? half.watch() : half.look(), .doorbell = half.doorbell()};
+            });
+        }
+        return seen;
+    }
+    /// `can_wait`: it can also wait for a time to come, so that a send need not go by TCP while the reader is slow.
+    [[nodiscard]] outlook attend_sending(bool waits, bool can_wait) noexcept {
+        outlook seen;
+        if (out_) {
+            out_.with([&](auto& half) noexcept {
+                if (can_wait) {
+                    half.be_patient();
+                }
+                seen = {.found = waits ? half.watch() : half.look(), .doorbell = half.doorbell()};
+            });
+            note_route();
+        } else {
+            seen.found.now = pending_error_ != 0;
+        }
+        return seen;
     }
 
     /// True once it was offered rings. Any thread.
@@ -296,7 +364,7 @@ private:
 
     /// Not before every error was told.
     [[nodiscard]] bool install_out() noexcept {
-        if (!is_offered() || pending_error_ != 0 || !may_install(sending_)) {
+        if (leaves_ || !is_offered() || pending_error_ != 0 || !may_install(sending_)) {
             return false;
         }
         place_.with([this]<class Kind>(const seat<Kind>& place) noexcept {
@@ -307,7 +375,7 @@ private:
     }
 
     [[nodiscard]] bool install_in() noexcept {
-        if (!is_offered() || !may_install(receiving_)) {
+        if (leaves_ || !is_offered() || !may_install(receiving_)) {
             return false;
         }
         place_.with([this]<class Kind>(const seat<Kind>& place) noexcept {
@@ -315,6 +383,21 @@ private:
                                                      received_);
         });
         return true;
+    }
+
+    /// From now on calls are the plain ones.
+    void drop_halves() noexcept {
+        if (out_) {
+            pending_error_ = out_.with([](const auto& half) noexcept { return half.pending_error(); });
+            note_route();
+            out_.reset();
+        }
+        if (in_) {
+            low_water_ = in_.with([](const auto& half) noexcept { return half.low_water(); });
+            if (!in_.with([](const auto& half) noexcept { return half.has_to_tell(); })) {
+                in_.reset();
+            }
+        }
     }
 
     using flag = typename platform::template atomic<std::uint32_t>;
@@ -409,7 +492,9 @@ private:
     typename platform::template atomic<std::uint32_t> offered_{0};
     detail::one_of<seat<Ring>, seat<OtherRings>...> place_;
     bool closed_ = false;
-    flag deaf_{0};  // Stored by whoever stops receiving, before it does; loaded by the sender.
+    bool leaves_ = false;        // Stored by a call that is alone.
+    std::size_t low_water_ = 1;  // What it was on the rings.
+    flag deaf_{0};               // Stored by whoever stops receiving, before it does; loaded by the sender.
     flag stopped_sending_{0};
     flag stopped_receiving_{0};
 

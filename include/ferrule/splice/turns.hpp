@@ -102,6 +102,7 @@ public:
         return seen;
     }
 
+    [[nodiscard]] transport_events look(transport_events watched) noexcept { return tcp_->look(watched); }
     [[nodiscard]] bool readable() noexcept { return tcp_->readable(); }
     [[nodiscard]] result<std::size_t> unacknowledged() noexcept { return tcp_->unacknowledged(); }
     void acknowledge_at_once() noexcept { tcp_->acknowledge_at_once(); }

@@ -142,6 +142,9 @@ private:
         if (at.errors != errors) {
             of(at.from).note(at.error);
         }
+        if (deadline == channel::at_once) {
+            (void)at.from->attend_receiving(true);  // As one with an event loop would.
+        }
         return some;
     }
     bool send(talker<channel>& from, std::size_t n, time_point deadline) {
@@ -149,6 +152,9 @@ private:
         const bool some = from.send(n, deadline) != 0;
         if (from.errors != errors) {
             of(from.to).note(from.error);
+        }
+        if (deadline == channel::at_once) {
+            (void)from.to->attend_sending(true, scripted::time.time_since_epoch().count() % 2 == 0);
         }
         return some;
     }
@@ -294,6 +300,7 @@ constexpr operation operations[] = {
     operation::unacknowledged,
     operation::acknowledge_at_once,
     operation::park,
+    operation::look,
     operation::finish_sending,
     operation::stop_receiving,
     operation::close,
