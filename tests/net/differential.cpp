@@ -128,9 +128,9 @@ bool is_expected(const operation& o, condition in, splice::route by) {
 TEST_CASE("differential: written scripts") {
     comparison plain_and_streams;
     std::uint64_t seed = 0;
-    for (const auto& [about, steps] : written) {
-        CAPTURE(std::string{about});
-        const auto script = parse(steps);
+    for (const auto& each : written) {
+        CAPTURE(std::string{each.about});
+        const auto script = parse(each.steps);
         REQUIRE(script);
         for (const auto kind : connections()) {
             const auto as_plain = plain_and_streams.run(*script, kind, {});
