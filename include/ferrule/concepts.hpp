@@ -201,6 +201,7 @@ concept transport = requires(T t, detail::pieces<const std::byte> from, detail::
     { t.unacknowledged() } noexcept -> std::same_as<result<std::size_t>>;  // bytes of ours that may not have arrived
     { t.acknowledge_at_once() } noexcept;  // what arrives, so that the other side learns early that it did
     { t.park(doorbell, watched, deadline) } noexcept -> std::same_as<transport_events>;
+    { t.look(watched) } noexcept -> std::same_as<transport_events>;  // as park() would see it, without waiting
     { t.finish_sending() } noexcept -> std::same_as<result<void>>;
     { t.stop_receiving() } noexcept -> std::same_as<result<void>>;
     { t.close(how) } noexcept;

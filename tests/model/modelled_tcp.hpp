@@ -132,7 +132,11 @@ public:
     [[nodiscard]] static bool restarts() noexcept { return true; }
 
     [[nodiscard]] transport_events park(int doorbell, transport_events watched, time_point deadline) noexcept {
-        const auto bell = static_cast<location>(doorbell);
+        platform::event& own = watched.readable ? receiver_sleeps_ : sender_sleeps_;
+        if (doorbell < 0) {
+            own.drain();
+        }
+        const auto bell = static_cast<location>(doorbell < 0 ? own.fd() : doorbell);
         const transport_events already = look(bell, watched);
         if (already.readable || already.writable || already.ended || already.failed) {
             return already.writable && watched.ended ? look(nowhere, watched) : already;
@@ -140,6 +144,8 @@ public:
         here().futex_wait(bell, 0, deadline);
         return look(nowhere, watched);
     }
+
+    [[nodiscard]] transport_events look(transport_events watched) noexcept { return look(nowhere, watched); }
 
     [[nodiscard]] result<void> finish_sending() noexcept {
         end_with(Flow::fin);
@@ -203,6 +209,9 @@ private:
     Flow& in_;
     bool& truly_reset_;
     unsigned late_acknowledgements_;
+    // For who sleeps without a doorbell.
+    platform::event receiver_sleeps_;
+    platform::event sender_sleeps_;
     // The sending thread's.
     std::uint64_t sent_ = 0;
     std::uint64_t acknowledged_ = 0;

@@ -30,6 +30,7 @@ using eventfd = waiter::basic_eventfd<Barrier>;
 
 constexpr unsigned sender = 0;
 constexpr auto at_once = platform::time_point::min();
+constexpr int no_doorbell = -1;
 
 enum class when_full { wait, spill, spill_after_a_while };
 
@@ -107,6 +108,46 @@ struct half_duplex {
             require(read(), "the stream ended before its last byte");
         }
     }
+
+    // The same for programs that only wait in their event loops.
+    void write_in_a_loop_until(unsigned all) {
+        while (sent != all) {
+            if (write(1, at_once)) {
+                continue;
+            }
+            const auto found = from.watch();
+            if (!found.now) {
+                // What was spilled is read some day: nobody but the reader says so in time.
+                const auto until = from.sends_by() == splice::route::mixed ? forever : found.tcp_from;
+                (void)from_tcp.park(found.rings ? from.doorbell() : no_doorbell,
+                                    {.writable = found.by_tcp, .ended = found.end_is_news},
+                                    found.by_tcp ? forever : until);
+            }
+        }
+    }
+    void read_in_a_loop_until(unsigned all) {
+        while (received < all) {
+            if (read(at_once)) {
+                continue;
+            }
+            const auto found = to.watch();
+            if (!found.now) {
+                (void)to_tcp.park(found.rings ? to.doorbell() : no_doorbell, {.readable = true}, forever);
+            }
+        }
+    }
+
+    /// Looks ahead at as many as there is room for, and takes none.
+    void peek() {
+        std::array<std::byte, Bytes> room{};
+        receive_how ahead;
+        ahead.keep = true;
+        const auto n = to.receive(room, ahead, at_once);
+        for (std::size_t i = 0; i != n.value_or(0); ++i) {
+            require(room[i] == static_cast<std::byte>(received + i),
+                    "bytes that were looked ahead at are not the next");
+        }
+    }
     void read_to_the_end() {
         while (read()) {
         }
@@ -127,6 +168,46 @@ struct through_the_ring : half_duplex<N, Window, Bytes, Barrier, Then> {
     through_the_ring() { this->agree(); }
     void run(unsigned me) { me == sender ? this->write_until(Bytes) : this->read_until(Bytes); }
     void settle() { reached(this->from.sends_by() == splice::route::ring); }
+};
+
+/// In event loops: the reader, or both. From the beginning, or before there is a way to the ring.
+enum class looping { the_reader, both };
+template <class Barrier, looping Who, unsigned Bytes, bool Opened, when_full Then = when_full::wait>
+struct in_event_loops : half_duplex<1, 1, Bytes, Barrier, Then> {
+    in_event_loops() {
+        if (Opened) {
+            this->agree();
+        }
+        if (Then == when_full::spill_after_a_while) {
+            this->from.be_patient();
+        }
+    }
+    void run(unsigned me) {
+        if (me != sender) {
+            this->read_in_a_loop_until(Bytes);
+        } else if (Who == looping::both) {
+            this->write_in_a_loop_until(Bytes);
+        } else {
+            this->write_until(Bytes);
+        }
+    }
+    void settle() { reached(this->from.sends_by() == splice::route::ring); }
+};
+
+/// The reader looks ahead, over what is in the ring and what is in TCP, before it reads.
+template <std::size_t N, std::size_t Window, unsigned Bytes, class Barrier, when_full Then>
+struct looked_ahead_at : half_duplex<N, Window, Bytes, Barrier, Then> {
+    looked_ahead_at() { this->agree(); }
+    void run(unsigned me) {
+        if (me == sender) {
+            this->write_until(Bytes);
+        } else {
+            this->peek();
+            this->peek();
+            this->read_until(Bytes);
+        }
+    }
+    void settle() { reached(this->received == Bytes); }
 };
 
 /// The FIN follows the last byte.
@@ -326,6 +407,66 @@ struct both_directions_shut_down : spliced<Barrier, modelled_tcp> {
     }
 };
 
+/// One endpoint leaves the rings, by which the other sends. What is left is read by the transport itself.
+template <class Barrier, unsigned Bytes, when_full Then>
+struct left_by_the_reader {
+    static constexpr unsigned threads = 2;
+    static constexpr unsigned bytes = Bytes;
+
+    using ring_type = basic_ring<watched<storage::inlined<std::byte, 1>>, eventfd<Barrier>, uncounted>;
+    using flow_type = flow<bytes, bytes>;
+    using tcp_type = modelled_tcp<flow_type>;
+
+    left_by_the_reader() {
+        first.offer(rings.seat_of(splice::side::first));
+        second.offer(rings.seat_of(splice::side::second));
+        std::array<std::byte, 1> room{};
+        require(!first.receive(room, at_once), "there is nothing to read yet");
+        require(bool{second.send({}, at_once)} && !first.receive(room, at_once), "no way to the ring");
+        require(bool{second.send({}, at_once)}, "a send of nothing is refused");
+    }
+
+    bool reset = false;
+    flow_type there;
+    flow_type back;
+    tcp_type first_tcp{there, back, reset};
+    tcp_type second_tcp{back, there, reset};
+    splice::behaviour how = asleep_at_once(Then);
+    splice::joint<ring_type> rings;
+    splice::channel<tcp_type, ring_type> first{first_tcp, how};
+    splice::channel<tcp_type, ring_type> second{second_tcp, how};
+    unsigned received = 0;
+    bool was_in_the_way = false;
+
+    void run(unsigned me) { me == sender ? send_all() : leave(); }
+    void settle() {
+        require(received == bytes, "the stream ended before its last byte");
+        reached(was_in_the_way);
+        first.close();
+        second.close();
+    }
+
+private:
+    void send_all() {
+        for (unsigned i = 0; i != bytes; ++i) {
+            const auto byte = static_cast<std::byte>(i);
+            require(bool{second.send({&byte, 1}, forever)}, "a connection that nobody closed refuses bytes");
+        }
+        require(bool{second.finish_sending()}, "TCP refuses a FIN");
+    }
+    void leave() {
+        std::array<std::byte, 1> room{};
+        while (first.unsplice(forever) != status::ok) {
+            was_in_the_way = true;
+            require(first.receive(room, at_once).value_or(0) == 1, "nothing was in the way");
+            require(room[0] == static_cast<std::byte>(received++), "bytes out of order");
+        }
+        while (first_tcp.receive(room, blocking::yes).value_or(0) == 1) {
+            require(room[0] == static_cast<std::byte>(received++), "bytes out of order");
+        }
+    }
+};
+
 /// A close with something unread, over a transport that cannot reset.
 template <class Barrier>
 struct reset_by_word : spliced<Barrier, modelled_unix> {
@@ -357,6 +498,18 @@ void add(catalogue& to, const char* name, limits within, hazards may_happen = {}
 
 void add_splice(catalogue& to) {
     using enum when_full;
+    add<left_by_the_reader<asymmetric, 2, wait>>(to, "left by the reader, 2 bytes, asymmetric", up_to(1));
+    add<left_by_the_reader<asymmetric, 3, spill>>(to, "left by the reader, 3 bytes, spilling, asymmetric", up_to(1));
+    add<in_event_loops<asymmetric, looping::the_reader, 2, false>>(
+        to, "a reader in an event loop, from birth, asymmetric", up_to(2));
+    add<in_event_loops<asymmetric, looping::the_reader, 2, true>>(to, "a reader in an event loop, asymmetric",
+                                                                  up_to(2));
+    add<in_event_loops<asymmetric, looping::both, 2, true>>(to, "both in event loops, asymmetric", up_to(2));
+    add<in_event_loops<symmetric, looping::both, 2, true>>(to, "both in event loops, symmetric", up_to(1));
+    add<in_event_loops<asymmetric, looping::both, 3, true, spill>>(to, "both in event loops, spilling, asymmetric",
+                                                                   up_to(2));
+    add<in_event_loops<asymmetric, looping::both, 3, true, spill_after_a_while>>(
+        to, "both in event loops, spilling after a while, asymmetric", up_to(2), deadlines_pass);
     add<given_rings<asymmetric>>(to, "rings given in mid-life, 3 bytes, asymmetric", up_to(1));
     add<both_directions_shut_down<asymmetric>>(to, "both directions shut down by two threads, asymmetric", up_to(3));
     add<reset_by_word<asymmetric>>(to, "reset by word, asymmetric", all_of_it);
@@ -382,6 +535,7 @@ void add_splice(catalogue& to) {
                                                                     up_to(2), deadlines_pass);
     add<through_the_ring<1, 1, 3, asymmetric, spill_after_a_while>>(to, "spilling after a while, 3 bytes, asymmetric",
                                                                     up_to(2), deadlines_pass, true);
+    add<looked_ahead_at<2, 1, 3, asymmetric, spill>>(to, "looked ahead at, 3 bytes, spilling, asymmetric", up_to(1));
     add<until_its_end<1, 1, 2, asymmetric, wait>>(to, "until its end, 2 bytes, asymmetric", up_to(2));
     add<until_its_end<1, 1, 2, asymmetric, spill>>(to, "until its end, 2 bytes, spilling, asymmetric", up_to(2));
 }

@@ -22,7 +22,9 @@ set(structural_mutants
   held_wakes_forgotten_when_dying
   held_wakes_forgotten_when_waiting
   held_wakes_looked_for_from_the_end
+  leaving_nudges_nobody
   left_noted_after_the_last_look
+  left_without_being_asked_again
   mark_not_checked_again
   newcomer_not_noticed
   no_fence_after_the_confirmation
@@ -30,6 +32,9 @@ set(structural_mutants
   no_look_after_announcing
   no_look_after_arming
   no_look_after_the_peer_closed
+  no_look_at_the_news_for_a_loop
+  no_look_at_the_way_for_a_loop
+  no_look_behind_what_was_peeked
   no_reload_after_the_confirmation
   no_second_look_at_the_news
   no_second_look_at_the_way

@@ -36,6 +36,7 @@ enum class operation : unsigned char {
     unacknowledged,
     acknowledge_at_once,
     park,
+    look,
     finish_sending,
     stop_receiving,
     close,
@@ -43,7 +44,7 @@ enum class operation : unsigned char {
     low_water,
     restarts,
 };
-inline constexpr std::size_t operation_count = 12;
+inline constexpr std::size_t operation_count = 13;
 
 /// What may become of it.
 enum class fault : unsigned char {
@@ -89,6 +90,7 @@ public:
     void acknowledge_at_once() noexcept;
     [[nodiscard]] static bool is_like_tcp() noexcept { return true; }
     [[nodiscard]] transport_events park(int doorbell, transport_events watched, time_point deadline) noexcept;
+    [[nodiscard]] transport_events look(transport_events watched) noexcept;
     [[nodiscard]] result<void> finish_sending() noexcept;
     [[nodiscard]] result<void> stop_receiving() noexcept;
     void close(farewell how) noexcept;
@@ -597,6 +599,17 @@ inline transport_events fake_stream::park(int doorbell, transport_events watched
         }
     }
     return of_->sleep(me_, doorbell, watched, deadline);
+}
+
+inline transport_events fake_stream::look(transport_events watched) noexcept {
+    const std::lock_guard lock{of_->mutex_};
+    const fault what = of_->enter(me_, operation::look);
+    if (what == fault::broken) {
+        of_->break_at(me_);
+    }
+    of_->on_asked(me_, what);
+    const bool blind = what == fault::refused || what == fault::would_block;
+    return blind ? transport_events{} : of_->look(me_, watched);
 }
 
 inline std::chrono::steady_clock::duration fake_stream::send_limit() noexcept {

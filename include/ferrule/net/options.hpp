@@ -32,6 +32,7 @@ enum class reason : unsigned char {
     peer_not_found,  ///< The other end was not adopted, so far.
     wrong_capacity,  ///< The rings asked for have no possible size.
     no_resources,    ///< No memory, or no descriptors, for the rings.
+    unspliced,       ///< It has left them.
 };
 
 [[nodiscard]] constexpr std::string_view to_string(reason r) noexcept {
@@ -56,6 +57,8 @@ enum class reason : unsigned char {
             return "the ring capacity is no power of two";
         case reason::no_resources:
             return "no memory or no descriptors for the rings";
+        case reason::unspliced:
+            return "it has left its rings";
     }
     return "unknown reason";
 }

@@ -36,6 +36,8 @@ public:
         : fd_{std::move(fd)}, is_like_tcp_{socket_option<int>(fd_.get(), SOL_SOCKET, SO_DOMAIN) != AF_UNIX} {}
 
     [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+    /// The descriptor is the caller's from now on.
+    [[nodiscard]] unique_fd release() noexcept { return std::move(fd_); }
     /// AF_UNIX has no RST to close with, and tells a sender that the other end has shut down reading.
     [[nodiscard]] bool is_like_tcp() const noexcept { return is_like_tcp_; }
 
@@ -86,11 +88,12 @@ public:
         if (n <= 0) {
             return {.interrupted = n < 0 && errno == EINTR};
         }
-        const auto seen = static_cast<unsigned>(entries[1].revents);
-        return {.readable = (seen & (POLLIN | POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) != 0,
-                .writable = (seen & (POLLOUT | POLLHUP | POLLERR | POLLNVAL)) != 0,
-                .ended = (seen & POLLRDHUP) != 0,
-                .failed = (seen & (POLLHUP | POLLERR | POLLNVAL)) != 0};
+        return seen(entries[1]);
+    }
+
+    [[nodiscard]] transport_events look(transport_events watched) const noexcept {
+        ::pollfd entry{fd_.get(), events(watched), 0};
+        return ::poll(&entry, 1, 0) > 0 ? seen(entry) : transport_events{};
     }
 
     [[nodiscard]] result<void> finish_sending() const noexcept { return outcome(::shutdown(fd_.get(), SHUT_WR)); }
@@ -160,6 +163,13 @@ private:
     [[nodiscard]] static constexpr short events(transport_events watched) noexcept {
         return static_cast<short>((watched.readable ? POLLIN | POLLRDHUP : 0) | (watched.writable ? POLLOUT : 0) |
                                   (watched.ended ? POLLRDHUP : 0));
+    }
+    [[nodiscard]] static transport_events seen(const ::pollfd& entry) noexcept {
+        const auto events = static_cast<unsigned>(entry.revents);
+        return {.readable = (events & (POLLIN | POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) != 0,
+                .writable = (events & (POLLOUT | POLLHUP | POLLERR | POLLNVAL)) != 0,
+                .ended = (events & POLLRDHUP) != 0,
+                .failed = (events & (POLLHUP | POLLERR | POLLNVAL)) != 0};
     }
     [[nodiscard]] static result<std::size_t> count(::ssize_t moved) noexcept {
         if (moved < 0) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -13,11 +14,14 @@
 #include <chrono>
 #include <csignal>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <limits>
 #include <memory>
+#include <new>
 #include <span>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 
 #include <ferrule/detail/pieces.hpp>
@@ -26,18 +30,21 @@
 #include <ferrule/net/message_flags.hpp>
 #include <ferrule/net/options.hpp>
 #include <ferrule/net/per_process.hpp>
+#include <ferrule/net/poller.hpp>
 #include <ferrule/net/registry.hpp>
 #include <ferrule/net/shared_joint.hpp>
 #include <ferrule/net/socket.hpp>
 #include <ferrule/presets.hpp>
 #include <ferrule/result.hpp>
 #include <ferrule/splice/channel.hpp>
+#include <ferrule/status.hpp>
 #include <ferrule/waiter/eventfd.hpp>
 
 namespace ferrule::inline v0::net {
 
 /// One end of a connection. Move-only; closes its descriptor when it dies. One thread may send while another receives;
-/// two threads in the same direction at once stop the program.
+/// two threads in the same direction at once stop the program, or take turns, as `Guard` says (guard::checked,
+/// guard::locked).
 ///
 /// Blocks as the descriptor did when it was adopted: a non-blocking one (O_NONBLOCK) gives EAGAIN instead. Waits no
 /// longer than SO_RCVTIMEO and SO_SNDTIMEO say, as they are set when a call goes to sleep, and then gives EAGAIN. A
@@ -55,7 +62,8 @@ namespace ferrule::inline v0::net {
 /// nothing. What is asked of native_handle() with ioctl(2) or getsockopt(2) knows of no ring: hence available(),
 /// unsent() and error(). SO_RCVLOWAT is taken over when there is a ring, and reads as 1 then; later it is
 /// set_low_water() that counts.
-class stream {
+template <class Guard>
+class basic_stream {
     using ring = heap_ring<std::byte, waiter::eventfd>;
     using joint = splice::joint<ring>;
     using time_point = std::chrono::steady_clock::time_point;
@@ -64,17 +72,21 @@ public:
     /// Takes over `fd`, a connected stream socket, TCP or AF_UNIX. Works with any descriptor, in that calls then fail
     /// as the kernel says; why() tells what keeps it from a ring. Looks for the other end in this process. Throws
     /// std::bad_alloc, with `fd` closed.
-    [[nodiscard]] static stream adopt(int fd, const options& how = {}) { return stream{unique_fd{fd}, how}; }
+    [[nodiscard]] static basic_stream adopt(int fd, const options& how = {}) {
+        return basic_stream{unique_fd{fd}, how};
+    }
 
-    stream(stream&&) noexcept = default;
-    stream& operator=(stream&& other) noexcept {
+    basic_stream(basic_stream&&) noexcept = default;
+    basic_stream& operator=(basic_stream&& other) noexcept {
         if (this != &other) {
             close();
             core_ = std::move(other.core_);
+            poller_ = std::move(other.poller_);
+            wanted_ = other.wanted_;
         }
         return *this;
     }
-    ~stream() { close(); }
+    ~basic_stream() { close(); }
 
     /// Sends all of `bytes`; less only if an error, a timeout, a signal or MSG_DONTWAIT kept it from the rest. Returns
     /// how many, at least one (unless there are none), or the error: EPIPE or ECONNRESET if nobody will read them,
@@ -87,7 +99,7 @@ public:
         if ((flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) != 0) [[unlikely]] {
             return send_as_told(bytes, flags, deadline);
         }
-        return or_broken_pipe(core_->channel.send(bytes, deadline), flags);
+        return or_broken_pipe(as_sender([&]() noexcept { return core_->channel.send(bytes, deadline); }), flags);
     }
     /// The same for bytes in several pieces, as sendmsg(2) or writev(2). EMSGSIZE if there are more than a thousand.
     [[nodiscard]] result<std::size_t> sendv(std::span<const ::iovec> pieces, int flags = 0) noexcept {
@@ -111,7 +123,7 @@ public:
         if ((flags & ~(MSG_DONTWAIT | MSG_NOSIGNAL)) != 0) [[unlikely]] {
             return receive_as_told(to, flags, deadline);
         }
-        return core_->channel.receive(to, deadline);
+        return as_receiver([&]() noexcept { return core_->channel.receive(to, deadline); });
     }
     /// The same into several pieces, as recvmsg(2) or readv(2). EMSGSIZE if there are more than a thousand.
     [[nodiscard]] result<std::size_t> recvv(std::span<const ::iovec> pieces, int flags = 0) noexcept {
@@ -131,7 +143,8 @@ public:
             return failed{why};
         }
         const auto by_tcp = core_->tcp.available();
-        return by_tcp ? result<std::size_t>{*by_tcp + core_->channel.unread()} : by_tcp;
+        return by_tcp ? result<std::size_t>{*by_tcp + as_receiver([&]() noexcept { return core_->channel.unread(); })}
+                      : by_tcp;
     }
     /// How many bytes have not reached the other end: those in the ring that it has not received, and SIOCOUTQ's. A
     /// call of the sending thread.
@@ -140,7 +153,9 @@ public:
             return failed{why};
         }
         const auto by_tcp = core_->tcp.unacknowledged();
-        return by_tcp ? result<std::size_t>{*by_tcp + core_->channel.unread_by_peer()} : by_tcp;
+        return by_tcp ? result<std::size_t>{*by_tcp +
+                                            as_sender([&]() noexcept { return core_->channel.unread_by_peer(); })}
+                      : by_tcp;
     }
     /// The error that no call has told yet, as SO_ERROR: once. No other call may be under way.
     [[nodiscard]] std::error_code error() noexcept {
@@ -148,8 +163,10 @@ public:
             return {why, std::system_category()};
         }
         const int found = core_->channel.take_error();
-        const int by_tcp = core_->tcp.take_error();  // Of one and the same end, if there are both.
-        return {found != 0 ? found : by_tcp, std::system_category()};
+        const int by_socket = core_->tcp.take_error();  // In any case: it may be the same one.
+        see_to(poller::receiving);
+        see_to(poller::sending);
+        return {found != 0 ? found : by_socket, std::system_category()};
     }
     /// As SO_RCVLOWAT: how many bytes a recv() that waits waits for, or for as many as it has room for. EINVAL if it is
     /// not positive. A call of the receiving thread.
@@ -174,9 +191,11 @@ public:
             return failed{why};
         }
         if (how == SHUT_RD) {
-            return core_->channel.stop_receiving();
+            const auto done = core_->channel.stop_receiving();
+            see_to(poller::sending);
+            return done;
         }
-        const auto done = core_->channel.finish_sending();
+        const auto done = as_sender([&]() noexcept { return core_->channel.finish_sending(); });
         if (how == SHUT_RDWR && done) {
             // If the FIN was the last thing this connection waited for, there is none any more: no failure.
             (void)core_->channel.stop_receiving();
@@ -186,10 +205,72 @@ public:
 
     /// Ends both directions; the other end sees RST if something it sent was not read. No other call may be under way.
     void close() noexcept {
+        poller_.reset();
         if (core_ && core_->is_stale()) [[unlikely]] {
             core_.release()->close_descriptors();  // The rest of it touches memory that a child does not have.
         }
         core_.reset();
+    }
+
+    /// Leaves the rings, in both directions and for good, so that the descriptor can be used by itself: for kTLS, by
+    /// another process, behind exec. Waits for the other end to agree, which it does in its next send() or shutdown(),
+    /// with an event loop in any call, or by calling this itself: at the longest until `deadline`; without one as long
+    /// as a recv() would. Returns ok when native_handle() is like any connected socket, and the stream with it.
+    /// `stalled`: recv() has something to give first. `timed_out`: the other end has not agreed. Then nothing was lost,
+    /// and the caller may go on as ever, and try again. No other call may be under way.
+    [[nodiscard]] status unsplice(time_point deadline) noexcept {
+        if (unusable() != 0) {
+            return status::closed;
+        }
+        if (!poller_) {
+            return core_->unsplice(deadline);
+        }
+        poller_->turn_of(poller::receiving).begin_call();
+        poller_->turn_of(poller::sending).begin_call();
+        const status left = core_->unsplice(deadline);
+        settle(poller::receiving);
+        settle(poller::sending);
+        return left;
+    }
+    [[nodiscard]] status unsplice() noexcept { return unsplice(core_ ? core_->deadline(0) : time_point{}); }
+
+    /// Gives the descriptor away, and is then as if closed. EBUSY if the stream has rings that it has not left, see
+    /// unsplice(). No other call may be under way.
+    [[nodiscard]] result<unique_fd> release() noexcept {
+        if (const int why = unusable()) {
+            return failed{why};
+        }
+        if (core_->unsplice(time_point::min()) != status::ok) {
+            return failed{EBUSY};
+        }
+        poller_.reset();
+        unique_fd fd = core_->tcp.release();
+        core_.reset();
+        return fd;
+    }
+
+    /// Looks for the other end once more, after unsplice(): when both ends have called this they have rings again.
+    /// Returns what why() does then; unspliced if there still are rings to be left. Figures begin anew. No other call
+    /// may be under way.
+    reason pair_again() noexcept {
+        if (unusable() != 0) {
+            return reason::not_connected;
+        }
+        if (core_->unsplice(time_point::min()) != status::ok) {
+            return reason::unspliced;
+        }
+        if (poller_) {
+            poller_->forget_bells();
+        }
+        const options how = core_->how();
+        std::unique_ptr<core> again{new (std::nothrow) core{core_->tcp.release(), how}};
+        if (!again) {
+            return reason::no_resources;
+        }
+        core_ = std::move(again);
+        see_to(poller::receiving);
+        see_to(poller::sending);
+        return core_->why();
     }
 
     /// Gives this end its half of rings that it shares with the other end, in another process. Both ends may be in the
@@ -200,6 +281,67 @@ public:
             return failed{EBADF};
         }
         return core_->join(std::move(half));
+    }
+
+    /// One descriptor for epoll, poll, select or any event loop, which stays the same as long as the stream lives:
+    /// readable, level-triggered, while one of the events holds that watch() asked for; by default IN and RDHUP. Made
+    /// by the first call, for which no other call may be under way; -1, and errno, if it cannot be made. Only to be
+    /// waited for: not to be read, written or closed.
+    ///
+    /// It may become readable without any of them, because the other end has something to settle with this one: the
+    /// next call does so, ready() as well. So a program that finds nothing to do calls ready(), or recv() and send()
+    /// until EAGAIN, before it waits again. An edge-triggered one receives until EAGAIN: a call that returns less than
+    /// was asked for does not mean that there is no more.
+    ///
+    /// While it is in use a send() that must not wait is refused with EAGAIN when the ring is full, and as long as the
+    /// other end may only be slow; OUT tells when it is worth trying again.
+    [[nodiscard]] int poll_fd() noexcept requires(!Guard::many_threads) {
+        if (const int why = unusable()) {
+            errno = why;
+            return -1;
+        }
+        if (!poller_) {
+            poller_ = poller::make(core_->tcp.fd(), wanted_);
+            if (!poller_) {
+                return -1;
+            }
+            see_to(poller::receiving);
+            see_to(poller::sending);
+        }
+        return poller_->fd();
+    }
+
+    /// Which of EPOLLIN, EPOLLOUT, EPOLLRDHUP, EPOLLHUP and EPOLLERR make poll_fd() readable from now on. Any thread
+    /// once poll_fd() was called. If a call is under way in a direction, what is wanted of that holds from its end.
+    void watch(std::uint32_t events) noexcept requires(!Guard::many_threads) {
+        constexpr std::uint32_t known = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+        if (!poller_) {
+            wanted_ = events & known;
+            return;
+        }
+        if (unusable() != 0) {
+            return;
+        }
+        poller_->want(events & known);
+        see_to(poller::receiving);
+        see_to(poller::sending);
+    }
+
+    /// Which of those events hold now, asked for or not, as poll(2) would say of a plain socket: IN if recv() gives
+    /// bytes, the end, or an error; OUT if send() takes at least a byte, or tells an error. Any thread once poll_fd()
+    /// was called, before that no other call may be under way. Of a direction in which a call is, it tells what was
+    /// found before that call.
+    [[nodiscard]] std::uint32_t ready() noexcept requires(!Guard::many_threads) {
+        if (unusable() != 0) {
+            return 0;
+        }
+        if (!poller_) {
+            return poller::events_of(core_->tcp.fd(), core_->channel.attend_receiving(false).found,
+                                     core_->channel.attend_sending(false, false).found);
+        }
+        see_to(poller::receiving);
+        see_to(poller::sending);
+        return poller_->ready();
     }
 
     /// How what this end sends goes at present.
@@ -219,13 +361,19 @@ private:
     [[nodiscard, gnu::noinline]] result<std::size_t> send_as_told(ferrule::detail::pieces<const std::byte> bytes,
                                                                   int flags, time_point deadline) noexcept {
         const auto [known, how] = told_to_send(flags);
-        return known ? or_broken_pipe(core_->channel.send(bytes, how, deadline), flags)
-                     : result<std::size_t>{failed{EOPNOTSUPP}};
+        if (!known) {
+            return failed{EOPNOTSUPP};
+        }
+        return or_broken_pipe(
+            as_sender([&, &how = how]() noexcept { return core_->channel.send(bytes, how, deadline); }), flags);
     }
     [[nodiscard, gnu::noinline]] result<std::size_t> receive_as_told(ferrule::detail::pieces<std::byte> to, int flags,
                                                                      time_point deadline) noexcept {
         const auto [known, how] = told_to_receive(flags, core_->tcp.is_like_tcp());
-        return known ? core_->channel.receive(to, how, deadline) : result<std::size_t>{failed{EOPNOTSUPP}};
+        if (!known) {
+            return failed{EOPNOTSUPP};
+        }
+        return as_receiver([&, &how = how]() noexcept { return core_->channel.receive(to, how, deadline); });
     }
 
     /// 0, or what sendmsg() and recvmsg() say to such a list.
@@ -293,7 +441,19 @@ private:
             return patient_ && (flags & MSG_DONTWAIT) == 0 ? time_point::max() : time_point::min();
         }
 
+        [[nodiscard]] const options& how() const noexcept { return how_; }
+
         net::socket tcp;
+
+        [[nodiscard]] status unsplice(time_point until) noexcept {
+            home_.leave(name_, *this);  // Nobody here pairs with it from now on.
+            const status left = channel.unsplice(until);
+            if (left == status::ok && why() == reason::none) {
+                refuse(reason::unspliced);
+                (void)tcp.set_low_water(static_cast<int>(channel.low_water()));
+            }
+            return left;
+        }
 
         [[nodiscard]] result<void> join(shared_joint half) noexcept {
             if (!is_home()) {
@@ -314,7 +474,7 @@ private:
         shared_joint shared_joint_;
 
     public:
-        splice::channel<net::socket, ring, shared_joint::ring> channel;
+        splice::guarded_channel<Guard, net::socket, ring, shared_joint::ring> channel;
 
     private:
         [[nodiscard]] static bool is_blocking(int fd) noexcept {
@@ -404,9 +564,52 @@ private:
         return core_->is_stale() ? ESTALE : 0;
     }
 
-    stream(unique_fd fd, const options& how) : core_{std::make_unique<core>(std::move(fd), how)} {}
+    basic_stream(unique_fd fd, const options& how) : core_{std::make_unique<core>(std::move(fd), how)} {}
+
+    /// A call of the sending thread, or of the receiving one, behind which poll_fd() shows what is so.
+    template <class Call>
+    [[gnu::always_inline]] std::invoke_result_t<Call> as_sender(Call call) noexcept {
+        return poller_ ? polled(poller::sending, call) : call();
+    }
+    template <class Call>
+    [[gnu::always_inline]] std::invoke_result_t<Call> as_receiver(Call call) noexcept {
+        return poller_ ? polled(poller::receiving, call) : call();
+    }
+    template <class Call>
+    [[gnu::noinline]] std::invoke_result_t<Call> polled(poller::direction which, Call& call) noexcept {
+        poller_->turn_of(which).begin_call();
+        const auto outcome = call();
+        settle(which);
+        // What was received may have acknowledged the last of what was sent; and when there was nothing, it may have
+        // been for the sending half that the bell rang.
+        if (which == poller::receiving && (!outcome || core_->channel.sends_by() == splice::route::pairing)) {
+            see_to(poller::sending);
+        }
+        return outcome;
+    }
+
+    /// The same without a call, if there is none under way.
+    void see_to(poller::direction which) noexcept {
+        if (poller_ && poller_->turn_of(which).begin_look()) {
+            settle(which);
+        }
+    }
+    void settle(poller::direction which) noexcept {
+        do {
+            const bool waits = poller_->wants(which);
+            const auto [found, bell] = which == poller::receiving ? core_->channel.attend_receiving(waits)
+                                                                  : core_->channel.attend_sending(waits, true);
+            poller_->settle(which, found, bell);
+        } while (!poller_->turn_of(which).end());
+    }
 
     std::unique_ptr<core> core_;
+    std::unique_ptr<poller> poller_;               // Once somebody asked for it.
+    std::uint32_t wanted_ = EPOLLIN | EPOLLRDHUP;  // Until then.
 };
+
+using stream = basic_stream<guard::checked>;
+/// For several threads in one direction.
+using shared_stream = basic_stream<guard::locked>;
 
 }  // namespace ferrule::inline v0::net

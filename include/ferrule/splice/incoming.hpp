@@ -17,6 +17,7 @@
 #include <ferrule/splice/behaviour.hpp>
 #include <ferrule/splice/ledger.hpp>
 #include <ferrule/splice/patience.hpp>
+#include <ferrule/splice/prospects.hpp>
 #include <ferrule/splice/tally.hpp>
 #include <ferrule/status.hpp>
 #include <ferrule/waiter/spin.hpp>
@@ -77,15 +78,91 @@ public:
 
     /// How many bytes a call waits for, if it waits at all.
     void set_low_water(std::size_t mark) noexcept { low_water_ = mark; }
+    [[nodiscard]] std::size_t low_water() const noexcept { return low_water_; }
 
     /// The error that a call found behind the bytes it returned, which is then told; 0 if there is none.
     [[nodiscard]] int take_error() noexcept {
-        // Relaxed: see say_reset().
-        if (theirs_->endpoint.reset.load(std::memory_order_relaxed) != 0 && !std::exchange(reset_was_told_, true)) {
+        if (was_reset() && !std::exchange(reset_was_told_, true)) {
             return ECONNRESET;
         }
         return std::exchange(pending_error_, 0);
     }
+
+    /// What a receive() that must not wait would find.
+    [[nodiscard]] prospects look() noexcept {
+        const bool now =
+            pending_error_ != 0 ||
+            (!ledger_.is_out() && (rx_.readable_at_least() >= readable_from() || rx_.state() == status::corrupt));
+        return {.now = now, .by_tcp = true, .rings = bell_expected_, .was_reset = has_to_tell()};
+    }
+
+    /// The same, for an event loop: if there is nothing in the ring, the doorbell rings when there is; and when the
+    /// sender has said something that this function, or a receive(), has to hear.
+    [[nodiscard]] prospects watch() noexcept {
+        bool asked = false;
+        while (!ledger_.is_out()) {
+            if (const prospects found = look(); found.now) {
+                return found;
+            }
+            bell_expected_ = rx_.arm(readable_from());
+            if (rx_.peer_died() || (!bell_expected_ && rx_.state() == status::closed)) {
+                bell_expected_ = false;  // A bell whose other end is gone rings for ever.
+                ledger_.lost_sender();
+                listen();
+            } else if (bell_expected_) {
+                // Who has something has time to hear. And a program that never receives until there is nothing more
+                // leaves it to us to answer a flush.
+                const bool has_some = rx_.readable_at_least() != 0;
+                const bool has_to_answer = !asked && ledger_.owes_an_answer();
+                if (has_some || !(ledger_.there_is_news() || has_to_answer)) {
+                    return look();
+                }
+                asked = true;
+                listen();
+            }
+        }
+        bell_expected_ = false;
+        return look();
+    }
+
+    /// The descriptor that rings.
+    [[nodiscard]] int doorbell() noexcept { return rx_.poll_fd(); }
+
+    /// Wants both directions to go by TCP for good. The peer's sending half says when it does, in its next call; if it
+    /// never used its ring, it never will.
+    void ask_to_leave() noexcept {
+        // Relaxed, sole writer: WKp ↔ WKs, the barrier of the nudge is what counts.
+        mine_->endpoint.leaving.store(1, std::memory_order_relaxed);
+        rx_.nudge();
+        ledger_.give_up();
+    }
+
+    /// Whether the ring is behind us: `ok` once nothing more comes through it and everything that came was received,
+    /// `stalled` while there is something to receive, and `timed_out` if by the deadline the sender has not said that
+    /// it left. `deaf`: this endpoint itself has ended what it receives.
+    [[nodiscard]] status wait_until_left(bool deaf, time_point deadline) noexcept {
+        for (;;) {
+            (void)look_in_order();
+            const auto seen = tcp_->look({.ended = !deaf});
+            if (seen.ended || seen.failed) {
+                ledger_.lost_sender();  // Whatever it has not said.
+                (void)look_in_order();
+            }
+            if (ledger_.is_out()) {
+                return status::ok;
+            }
+            if (const bool unread = rx_.readable_at_least() != 0; unread || rx_.state() == status::corrupt) {
+                return unread ? status::stalled : status::corrupt;
+            }
+            if (deadline == time_point::min() || platform::now() >= deadline) {
+                return status::timed_out;
+            }
+            sleep_until_left(deaf, deadline);
+        }
+    }
+
+    /// True if somebody is still to be told what TCP cannot show.
+    [[nodiscard]] bool has_to_tell() const noexcept { return pending_error_ != 0 || (!reset_was_told_ && was_reset()); }
 
     /// Before the descriptor is closed: this side reads nothing more. True if the ring holds something unread, now or
     /// by the time the peer hears of it.
@@ -113,6 +190,23 @@ private:
             count_->bytes_by_ring.add(n);
         }
         return n;
+    }
+
+    /// From how many bytes in the ring on a program with an event loop is told; any in TCP will do.
+    [[nodiscard]] std::size_t readable_from() const noexcept { return std::min(low_water_, rx_.capacity()); }
+
+    [[nodiscard]] inlet look_in_order() noexcept {
+        return ledger_.next([this]() noexcept { return rx_.readable_at_least() != 0; },
+                            [this]() noexcept { return tcp_->readable(); });
+    }
+
+    /// Hears what the sender said, and answers a flush if TCP is empty.
+    void listen() noexcept {
+        const inlet from = look_in_order();
+        if (from != inlet::ring && !tcp_->readable() && ledger_.answer()) {
+            rx_.nudge();
+            by_ring_ = true;
+        }
     }
 
     [[nodiscard]] std::size_t take_pieces(destination& to, receive_how how) noexcept {
@@ -322,7 +416,7 @@ private:
         return done;
     }
     void keep_error(const result<std::size_t>& told) noexcept {
-        if (!told) {
+        if (!told && told.error().value() != EFAULT) {  // Which says nothing about the connection.
             pending_error_ = told.error().value();
         }
     }
@@ -336,12 +430,14 @@ private:
 
     /// The end, or the error, that TCP had; a reset that it cannot show is told once, before the end.
     [[nodiscard]] result<std::size_t> end_of_stream(result<std::size_t> received) noexcept {
-        // Relaxed: see say_reset().
-        const bool was_reset = theirs_->endpoint.reset.load(std::memory_order_relaxed) != 0;
-        if (was_reset && !std::exchange(reset_was_told_, true) && received) {
+        if (was_reset() && !std::exchange(reset_was_told_, true) && received) {
             return failed{ECONNRESET};
         }
         return received;
+    }
+    [[nodiscard]] bool was_reset() const noexcept {
+        // Relaxed: see say_reset().
+        return theirs_->endpoint.reset.load(std::memory_order_relaxed) != 0;
     }
 
     static constexpr int no_doorbell = -1;
@@ -353,11 +449,15 @@ private:
             count_->sleeps.add(1);
             return tcp_->park(no_doorbell, {.readable = true}, until);
         }
+        bell_expected_ = false;
         const bool armed = rx_.arm(wanted);
-        if (rx_.peer_died() || rx_.state() == status::closed) {  // The latter is nothing that an endpoint does.
+        const bool closed = rx_.peer_died() || rx_.state() == status::closed;  // The latter no endpoint ever does.
+        if (closed) {
             ledger_.lost_sender();
         }
-        if (!armed) {
+        // Who leaves what the ring has where it is waits for TCP alone, once nothing more comes by the ring.
+        const bool by_tcp_only = closed && has_some && rx_.readable_at_least() < wanted;
+        if (!armed && !by_tcp_only) {
             return {};
         }
         if (!has_some && ledger_.there_is_news()) {
@@ -365,11 +465,23 @@ private:
             return {};
         }
         // A bell whose other end is gone rings for ever.
-        const int doorbell = has_some && rx_.peer_died() ? no_doorbell : rx_.poll_fd();
+        const int doorbell = by_tcp_only ? no_doorbell : rx_.poll_fd();
         const auto seen = tcp_->park(doorbell, {.readable = true}, until);
         rx_.disarm();
         count_->sleeps.add(1);
         return seen;
+    }
+
+    void sleep_until_left(bool deaf, time_point until) noexcept {
+        bell_expected_ = false;
+        const bool armed = rx_.arm(1);
+        if (rx_.peer_died()) {
+            ledger_.lost_sender();
+        } else if (armed && !ledger_.there_is_news()) {
+            (void)tcp_->park(rx_.poll_fd(), {.ended = !deaf}, until);
+            count_->sleeps.add(1);
+        }
+        rx_.disarm();
     }
 
     consumer<Ring, cursor::cached, guard::none> rx_;
@@ -380,7 +492,8 @@ private:
     tallies* count_;
     bool by_ring_ = false;
     bool reset_was_told_ = false;
-    int pending_error_ = 0;  // Found behind bytes that were returned.
+    bool bell_expected_ = false;  // Armed for an event loop, and not used otherwise since.
+    int pending_error_ = 0;       // Found behind bytes that were returned.
     std::size_t low_water_;
     typename waiter::spin<>::template point<platform> spinner_;
 };

@@ -303,6 +303,12 @@ public:
                                            theirs_->endpoint.half_closed.load(std::memory_order_relaxed) != 0)));
     }
 
+    /// True if an epoch that was noted is not answered yet, because there was something in TCP.
+    [[nodiscard]] bool owes_an_answer() const noexcept { return !out_ && noted_epoch_ != drained_; }
+
+    /// Answers no flush from now on. A ring that was never opened never will be, whatever its sender does.
+    void give_up() noexcept { out_ = out_ || !answered_; }
+
     /// The other process is gone, whatever it has not said: nothing more comes through the ring. What it published was
     /// published before it went.
     void lost_sender() noexcept { lost_ = true; }

@@ -19,6 +19,7 @@
 #include <ferrule/splice/behaviour.hpp>
 #include <ferrule/splice/ledger.hpp>
 #include <ferrule/splice/patience.hpp>
+#include <ferrule/splice/prospects.hpp>
 #include <ferrule/splice/tally.hpp>
 #include <ferrule/status.hpp>
 #include <ferrule/waiter/spin.hpp>
@@ -67,15 +68,13 @@ public:
                 }
             }
         }
-        patience wait{deadline};
-        return send_slowly(bytes.subspan(done), done, {}, wait);
+        return send_slowly(bytes.subspan(done), done, {}, deadline);
     }
 
     /// The same for several pieces, and as `how` says where they go by TCP.
     [[nodiscard]] result<std::size_t> send(detail::pieces<const std::byte> all, send_how how,
                                            time_point deadline) noexcept {
-        patience wait{deadline};
-        return send_slowly(all, 0, how, wait);
+        return send_slowly(all, 0, how, deadline);
     }
 
     /// How many bytes of ours the peer has not taken out of the ring.
@@ -92,6 +91,60 @@ public:
         tx_.nudge();
     }
 
+    /// Puts nothing more into the ring, and says so.
+    void leave() noexcept {
+        ledger_.leave();
+        tx_.nudge();
+    }
+
+    /// An error that a call met after some bytes, and that the next one would tell.
+    [[nodiscard]] int pending_error() const noexcept { return pending_error_; }
+
+    /// What a send() that must not wait could do.
+    [[nodiscard]] prospects look() noexcept {
+        (void)listen();
+        flush_ahead();
+        return look(next());
+    }
+
+    /// The same, for an event loop: if nothing can be sent by the ring, the doorbell rings when it can; and when the
+    /// reader has said something that this function, or a send(), has to hear.
+    [[nodiscard]] prospects watch() noexcept {
+        for (;;) {
+            (void)listen();
+            flush_ahead();
+            const outlet way = next();
+            prospects found = look(way);
+            bell_expected_ = bell_expected_ && found.now;
+            if (found.now || is_by_tcp(next())) {
+                return found;
+            }
+            ledger_.about_to_sleep();
+            if (way == outlet::ring) {
+                // Half a ring at once, unless that could take long.
+                hoped_for_ = found.tcp_from < platform::now() + soon ? tx_.capacity() / 2 : 1;
+                bell_expected_ = tx_.arm(1, hoped_for_);
+            } else {
+                hoped_for_ = 0;
+                tx_.arm_for_nudge();
+                bell_expected_ = true;
+            }
+            if (tx_.peer_died() || shows_death(tcp_->look({.ended = end_means_death()}))) {
+                ledger_.finish();
+            } else if (!listen() && bell_expected_ && next() == way) {
+                found.rings = true;
+                return found;
+            }
+        }
+    }
+
+    /// From now on a send() that must not wait is refused while the reader may only be slow, instead of going by TCP at
+    /// once: somebody waits for it to be possible.
+    void be_patient() noexcept { is_patient_ = true; }
+
+    /// The descriptor that rings.
+    [[nodiscard]] int doorbell() noexcept { return tx_.poll_fd(); }
+
     [[nodiscard]] route sends_by() const noexcept {
         if (ledger_.ring_is_next()) [[likely]] {
             return route::ring;
@@ -103,6 +156,8 @@ private:
     /// Large messages are shown piece by piece, so that the reader copies one while we copy the next.
     static constexpr std::size_t piece = std::size_t{16} << 10U;
     static constexpr int no_doorbell = -1;
+    static constexpr std::chrono::milliseconds soon{100};
+    static constexpr unsigned flushes_in_vain = 7;  // Three in a row.
     /// How much goes by TCP before a writer without rest pauses: more each time that it was in vain.
     static constexpr std::uint64_t first_pause_after = std::uint64_t{1} << 20U;
     static constexpr std::uint64_t last_pause_after = std::uint64_t{1} << 30U;
@@ -129,34 +184,46 @@ private:
         return done;
     }
 
+    [[nodiscard]] std::size_t put_pieces(detail::pieces<const std::byte>& rest) noexcept {
+        std::size_t done = 0;
+        while (!rest.empty() && ledger_.ring_is_next()) {
+            const std::size_t whole = rest.front().size();
+            const std::size_t n = put(rest.front());
+            done += n;
+            rest.advance(n);
+            if (n != whole) {
+                break;
+            }
+        }
+        return done;
+    }
+
     /// `done` bytes have gone already, before `rest`.
     [[nodiscard, gnu::noinline]] result<std::size_t> send_slowly(detail::pieces<const std::byte> rest, std::size_t done,
-                                                                 send_how how, patience& wait) noexcept {
+                                                                 send_how how, time_point deadline) noexcept {
         how.may_block = blocking::no;
         if (rest.empty()) {
             if (pending_error_ != 0) {
                 return failed{std::exchange(pending_error_, 0)};
             }
-            const auto asked = tcp_->send(rest, blocking::no);  // The connection may have ended.
+            const auto asked = tcp_->send(rest, how);  // The connection may have ended.
             flush_ahead();
             return asked;
         }
+        patience wait{deadline};
         const bool at_once = wait.is_none();
         bool tcp_is_full = false;
         bool interrupted = false;
         while (!rest.empty()) {
-            if (ledger_.hear()) {
-                react();
-            }
+            (void)listen();
             if (pending_error_ != 0) {
                 return stop(done, std::exchange(pending_error_, 0));
             }
             const outlet way = next();
             if (way == outlet::ring) {
-                if (const std::size_t n = put(rest.front()); n != 0) {
+                if (const std::size_t n = put_pieces(rest); n != 0) {
                     standing_still_ = false;
                     done += n;
-                    rest.advance(n);
                     continue;
                 }
                 const status why = tx_.state();
@@ -176,8 +243,9 @@ private:
             }
             const time_point feed_from = when_tcp_may_be_fed(way);
             // Who is interrupted must not wait any more; nothing to wait for is left if TCP takes it.
-            if (!tcp_is_full && (feed_from == time_point::min() || ((at_once || interrupted) && may_spill(way)) ||
-                                 platform::now() >= feed_from)) {
+            if (!tcp_is_full &&
+                (feed_from == time_point::min() || ((at_once || interrupted) && may_spill_at_once(way)) ||
+                 platform::now() >= feed_from)) {
                 const auto sent = tcp_->send(rest, how);
                 if (sent) {
                     if (way == outlet::flushing) {
@@ -247,7 +315,42 @@ private:
         }
     }
 
-    [[nodiscard]] bool may_spill(outlet way) const noexcept { return way != outlet::ring || how_->overflow.spills(); }
+    /// A call that cannot wait makes its flush void, and goes by TCP rather than not at all if nobody waits for it.
+    [[nodiscard]] bool may_spill_at_once(outlet way) const noexcept {
+        if (way == outlet::flushing) {
+            // One that sends without a pause would never agree on the ring.
+            return !is_patient_ || patience_ < flushes_in_vain;
+        }
+        const bool waits = is_patient_ && how_->overflow != overflow::on_full();
+        return !waits && (way != outlet::ring || how_->overflow.spills());
+    }
+
+    [[nodiscard]] bool is_by_tcp(outlet way) const noexcept {
+        return way == outlet::tcp || (way == outlet::flushing && may_spill_at_once(way));
+    }
+
+    [[nodiscard]] prospects look(outlet way) noexcept {
+        if (pending_error_ != 0) {
+            return {.now = true};
+        }
+        if (is_by_tcp(way)) {
+            return {.by_tcp = true};
+        }
+        const std::size_t room = way == outlet::ring ? tx_.writable_at_least() : 0;
+        const status state = tx_.state();
+        if (state == status::closed) {
+            ledger_.finish();  // As in a call.
+            return {.by_tcp = true};
+        }
+        if (room != 0 || state == status::corrupt) {
+            return {.now = true, .rings = bell_expected_ && room >= hoped_for_, .end_is_news = end_means_death()};
+        }
+        const time_point from = may_spill_at_once(way) ? time_point::min() : when_tcp_may_be_fed(way);
+        return {.by_tcp = from == time_point::min() || platform::now() >= from,
+                .rings = bell_expected_,
+                .end_is_news = end_means_death(),
+                .tcp_from = from};
+    }
 
     /// True if a signal ended it.
     [[nodiscard]] bool sleep(outlet way, time_point until, bool& tcp_is_full) noexcept {
@@ -255,6 +358,7 @@ private:
             return false;
         }
         ledger_.about_to_sleep();
+        bell_expected_ = false;
         if (way == outlet::ring) {
             if (!tx_.arm(1, tx_.capacity() / 2) && !tx_.peer_died()) {
                 return false;
@@ -267,9 +371,8 @@ private:
             ledger_.finish();
             return false;
         }
-        if (ledger_.hear()) {
+        if (listen()) {
             tx_.disarm();
-            react();
             return false;
         }
         if (next() != way) {
@@ -282,10 +385,14 @@ private:
         tx_.disarm();
         count_->sleeps.add(1);
         tcp_is_full = tcp_is_full && !seen.writable && !seen.failed;
-        if (seen.failed || (seen.ended && end_means_death())) {
+        if (shows_death(seen)) {
             ledger_.finish();
         }
         return seen.interrupted;
+    }
+
+    [[nodiscard]] bool shows_death(transport_events seen) const noexcept {
+        return seen.failed || (seen.ended && end_means_death());
     }
 
     /// True if nothing but the peer's death can be why TCP has ended, and that is news: an end that is known would end
@@ -295,11 +402,19 @@ private:
         return !ledger_.is_finished() && ledger_.fin_means_death() && deaf_->load(std::memory_order_relaxed) == 0;
     }
 
+    /// True if the peer has said something.
+    bool listen() noexcept {
+        const bool heard = ledger_.hear();
+        if (heard) {
+            react();
+        }
+        return heard;
+    }
+
     /// The peer closed, or wants to leave the ring.
     [[gnu::noinline]] void react() noexcept {
         if (ledger_.must_leave()) {
-            ledger_.leave();
-            tx_.nudge();
+            leave();
         }
     }
 
@@ -404,6 +519,9 @@ private:
     const flag* deaf_;
     outlet was_ = outlet::tcp;
     bool standing_still_ = false;
+    bool is_patient_ = false;
+    bool bell_expected_ = false;  // Armed for an event loop, and not used otherwise since;
+    std::size_t hoped_for_ = 0;   // for so much room.
     int pending_error_ = 0;
     std::uint64_t written_ = 0;        // Into the ring.
     std::uint64_t stands_at_ = 0;      // How far the reader had come,

@@ -1223,3 +1223,299 @@ TEST_CASE("channel: it is offered rings once") {
     CHECK_DIES("offered rings twice", c.a.offer(others.seat_of(splice::side::second)));
     CHECK_DIES("offered rings twice", c.a.offer(c.rings.seat_of(splice::side::first)));
 }
+
+TEST_CASE(
+    "channel: a call without a deadline waits as long as the transport was told, and is told only when it sleeps") {
+    conversation c{16, deterministic(overflow::never())};
+    REQUIRE(c.opened());
+    c.wire.limit = 30ms;
+    auto begun = scripted::time;
+    CHECK(c.at_b.receive(1, no_deadline) == 0);
+    CHECK(c.at_b.error == EAGAIN);
+    CHECK(scripted::time == begun + 30ms);
+    begun = scripted::time;
+    CHECK(c.from_a.send(20, no_deadline) == 16);
+    CHECK(scripted::time == begun + 30ms);
+    const auto asked = c.wire.calls(1, operation::limit);
+    CHECK(c.at_b.receive(16, no_deadline) == 16);
+    CHECK(c.wire.calls(1, operation::limit) == asked);
+    CHECK(c.all_arrived());
+}
+
+TEST_CASE("channel: a signal ends a call if the transport says so, and what has moved counts") {
+    for (const bool restarts : {false, true}) {
+        conversation c{16, deterministic(overflow::never())};
+        REQUIRE(c.opened());
+        c.wire.restarts = restarts;
+        c.wire.signals = 1;
+        c.meanwhile = [&] { return c.from_a.send(3) != 0; };
+        CHECK(c.at_b.receive(3, no_deadline) == (restarts ? 3U : 0U));
+        CHECK((restarts || c.at_b.error == EINTR));
+        (void)c.at_b.drain();
+        CHECK(c.from_a.send(10) == 10);
+        c.wire.signals = 1;
+        c.meanwhile = [&] { return c.at_b.receive(5) != 0; };
+        CHECK(c.from_a.send(20, no_deadline) == (restarts ? 20U : 6U));
+        c.meanwhile = nullptr;
+        // Who has a deadline is not restarted: it would begin anew.
+        (void)c.at_b.drain();
+        c.wire.signals = 1;
+        const auto begun = scripted::time;
+        CHECK(c.at_b.receive(3, after(1s)) == 0);
+        CHECK(c.at_b.error == EINTR);
+        CHECK(scripted::time == begun);
+        CHECK(c.all_arrived());
+    }
+}
+
+TEST_CASE("channel: who is interrupted while it waits for the way to the ring goes by TCP") {
+    conversation c{16};
+    c.offer();
+    c.at_b.drain();
+    c.wire.signals = 1;
+    CHECK(c.from_a.send(4, no_deadline) == 4);
+    CHECK(c.a.counts().sent.bytes_by_tcp == 4);
+    CHECK(c.all_arrived());
+}
+
+TEST_CASE("channel: the transport's low-water mark is taken over with the ring") {
+    conversation c{16};
+    c.wire.low_water = 6;
+    REQUIRE(c.opened());
+    CHECK(c.from_a.send(5) == 5);
+    int sends = 0;
+    c.meanwhile = [&] { return ++sends, c.from_a.send(1) != 0; };
+    CHECK(c.at_b.receive(10, no_deadline) == 6);
+    CHECK(sends == 1);
+    CHECK(c.from_a.send(2) == 2);
+    CHECK(c.at_b.receive(2, no_deadline) == 2);
+    CHECK(c.from_a.send(2) == 2);
+    CHECK(c.at_b.receive(10) == 2);
+    REQUIRE(c.b.set_low_water(1));
+    CHECK(c.from_a.send(2) == 2);
+    CHECK(c.at_b.receive(10, no_deadline) == 2);
+    CHECK(c.all_arrived());
+}
+
+TEST_CASE("channel: who looks ahead sees the ring, and TCP behind it, and leaves both") {
+    conversation c{8, deterministic(overflow::on_full())};
+    REQUIRE(c.opened());
+    CHECK(c.from_a.send(20) == 20);
+    REQUIRE(c.a.sends_by() == route::mixed);
+    const auto before = c.b.counts().received;
+    for (const std::size_t n : {1U, 8U, 9U, 20U, 40U}) {
+        c.at_b.look_ahead(n);
+    }
+    CHECK(c.at_b.wrong == 0);
+    CHECK(c.at_b.errors == 0);
+    std::array<std::byte, 40> bytes{};
+    receive_how how;
+    how.keep = how.whole = true;
+    CHECK(c.b.receive(std::span{bytes}.first(20), how, no_deadline).value_or(0) == 20);
+    CHECK(is_pattern(std::span{bytes}.first(20), c.at_b.received));
+    // Into two pieces, the second of which begins in the middle of what the ring has.
+    const std::array<::iovec, 2> list{::iovec{bytes.data() + 20, 3}, ::iovec{bytes.data() + 23, 10}};
+    CHECK(c.b.receive(detail::pieces<std::byte>::of(list), how, at_once).value_or(0) >= 8);
+    CHECK(is_pattern(std::span{bytes}.subspan(20, 8), c.at_b.received));
+    CHECK(c.b.counts().received.bytes_by_ring == before.bytes_by_ring);
+    CHECK(c.b.counts().received.bytes_by_tcp == before.bytes_by_tcp);
+    CHECK(c.all_arrived());
+}
+
+TEST_CASE("channel: the kernel waits for the rest of what is looked ahead at, once TCP has some of it") {
+    conversation c{8, deterministic(overflow::on_full())};
+    REQUIRE(c.opened());
+    CHECK(c.from_a.send(9) == 9);
+    c.meanwhile = [&] { return c.from_a.send(1) != 0; };
+    std::array<std::byte, 12> bytes{};
+    receive_how how;
+    how.keep = how.whole = true;
+    CHECK(c.b.receive(std::span<std::byte>{bytes}, how, no_deadline).value_or(0) >= 8);
+    c.meanwhile = nullptr;
+    CHECK(is_pattern(std::span{bytes}.first(8), c.at_b.received));
+    CHECK(c.all_arrived());
+}
+
+TEST_CASE("channel: a buffer that is none says nothing about the connection") {
+    conversation c{16};
+    REQUIRE(c.opened());
+    c.wire.plan = {fault::refused, operation::send,
+                   c.wire.calls(0, operation::send) + c.wire.calls(1, operation::send) + 1, EFAULT};
+    CHECK(c.from_a.send(20) == 16);  // What does not fit would have gone by TCP.
+    CHECK(c.all_arrived());
+    CHECK(c.from_a.send(1) == 1);
+    CHECK(c.a.sends_by() == route::ring);
+    CHECK(c.all_arrived());
+}
+
+TEST_CASE("channel: without rings an event loop has the transport to watch, and nothing else") {
+    conversation c{16};
+    const auto in = c.a.attend_receiving(true);
+    const auto out = c.a.attend_sending(true, true);
+    CHECK(in.found == splice::prospects{.by_tcp = true});
+    CHECK(out.found == splice::prospects{.by_tcp = true});
+    CHECK(in.doorbell == -1);
+    CHECK(out.doorbell == -1);
+    CHECK(c.wire.calls(0) == 0);
+}
+
+TEST_CASE("channel: an event loop is told what is in the ring, and otherwise the doorbell rings for it") {
+    conversation c{16, deterministic(overflow::never())};
+    REQUIRE(c.opened());
+    const auto idle = c.b.attend_receiving(true);
+    CHECK_FALSE(idle.found.now);
+    CHECK(idle.found.rings);
+    const auto rang = [&](int bell) {
+        ::pollfd entry{bell, POLLIN, 0};
+        return ::poll(&entry, 1, 0) == 1;
+    };
+    CHECK_FALSE(rang(idle.doorbell));
+    CHECK(c.from_a.send(5) == 5);
+    CHECK(rang(idle.doorbell));
+    // What rang goes on to, as long as there is anything.
+    CHECK(c.b.attend_receiving(true).found == splice::prospects{.now = true, .by_tcp = true, .rings = true});
+    CHECK(c.at_b.receive(4) == 4);
+    CHECK(c.b.attend_receiving(true).found == splice::prospects{.now = true, .by_tcp = true, .rings = true});
+    CHECK(c.at_b.receive(4) == 1);
+    CHECK(c.b.attend_receiving(true).found == idle.found);
+    CHECK_FALSE(rang(idle.doorbell));
+    // A call that sleeps uses the bell for itself.
+    CHECK(c.from_a.send(5) == 5);
+    CHECK(c.at_b.receive(5) == 5);
+    c.meanwhile = [&] { return c.from_a.send(5) == 5; };
+    CHECK(c.at_b.receive(4, no_deadline) == 4);
+    CHECK(c.b.attend_receiving(true).found == splice::prospects{.now = true, .by_tcp = true});
+}
+
+TEST_CASE("channel: who only looks arms nothing") {
+    conversation c{16, deterministic(overflow::never())};
+    REQUIRE(c.opened());
+    const auto idle = c.b.attend_receiving(false);
+    CHECK_FALSE(idle.found.now);
+    CHECK_FALSE(idle.found.rings);
+    CHECK(c.from_a.send(16) == 16);
+    ::pollfd entry{idle.doorbell, POLLIN, 0};
+    CHECK(::poll(&entry, 1, 0) == 0);
+    CHECK(c.b.attend_receiving(false).found.now);
+    const auto full = c.a.attend_sending(false, false);
+    CHECK_FALSE(full.found.now);
+    CHECK_FALSE(full.found.rings);
+    CHECK(c.all_arrived());
+    entry.fd = full.doorbell;
+    CHECK(::poll(&entry, 1, 0) == 0);
+    CHECK(c.a.attend_sending(false, false).found.now);
+}
+
+TEST_CASE("channel: a full ring waits for half of it, or for the time when TCP may be fed") {
+    for (const auto how : {overflow::never(), overflow::on_stall(5ms), overflow::on_stall(1h)}) {
+        conversation c{16, deterministic(how)};
+        REQUIRE(c.opened());
+        CHECK(c.a.attend_sending(true, true).found.now);
+        CHECK(c.from_a.send(20) == 16);
+        CHECK(c.from_a.send(1) == 0);
+        CHECK(c.from_a.error == EAGAIN);
+        const auto [full, bell] = c.a.attend_sending(true, true);
+        CHECK_FALSE(full.now);
+        CHECK_FALSE(full.by_tcp);
+        CHECK(full.rings);
+        CHECK(full.tcp_from == (how.spills() ? after(how.spill_after()) : no_deadline));
+        ::pollfd entry{bell, POLLIN, 0};
+        // A reader that takes a little need not wake it, unless there is a long time to wait.
+        CHECK(c.at_b.receive(1) == 1);
+        CHECK(::poll(&entry, 1, 0) == (how == overflow::on_stall(5ms) ? 0 : 1));
+        CHECK(c.at_b.receive(7) == 7);
+        CHECK(::poll(&entry, 1, 0) == 1);
+        CHECK(c.a.attend_sending(true, true).found.now);
+        CHECK(c.a.attend_sending(true, true).found.rings);
+        CHECK(c.from_a.send(20) == 8);
+        CHECK_FALSE(c.a.attend_sending(true, true).found.now);
+        CHECK(::poll(&entry, 1, 0) == 0);
+        if (how.spills()) {
+            scripted::time += how.spill_after();
+            CHECK(c.a.attend_sending(true, true).found.by_tcp);
+            CHECK(c.from_a.send(4) == 4);
+            CHECK(c.a.counts().sent.spills == 1);
+            // From here on it waits for the reader.
+            CHECK(c.from_a.send(4) == 0);
+            const auto settling = c.a.attend_sending(true, true).found;
+            CHECK(settling.rings);
+            CHECK_FALSE(settling.by_tcp);
+            CHECK(settling.tcp_from == after(how.feed_after()));
+            CHECK(c.all_arrived());
+            CHECK(::poll(&entry, 1, 0) == 1);
+            CHECK(c.a.attend_sending(true, true).found.now);
+        }
+    }
+}
+
+TEST_CASE("channel: who has no timer spills at once, as without an event loop") {
+    conversation c{16};
+    REQUIRE(c.opened());
+    CHECK(c.a.attend_sending(true, false).found.now);
+    CHECK(c.from_a.send(20) == 20);
+    CHECK(c.a.attend_sending(true, false).found.by_tcp);
+    CHECK(c.all_arrived());
+}
+
+TEST_CASE("channel: what the other side says is heard by who attends for an event loop") {
+    conversation c{16, deterministic(overflow::never())};
+    c.offer();
+    CHECK(c.at_b.receive() == 0);
+    REQUIRE(c.b.attend_receiving(true).found.rings);
+    CHECK(c.from_a.send(1) == 1);  // And begins a flush.
+    CHECK(c.at_b.receive() == 1);
+    CHECK(c.b.attend_receiving(true).found.rings);  // Answers it.
+    CHECK(c.from_a.send(1) == 1);
+    CHECK(c.a.sends_by() == route::ring);
+    CHECK(c.a.attend_sending(true, true).found.now);
+    c.rings.of_second.endpoint.leaving.store(1, std::memory_order_relaxed);
+    CHECK(c.a.attend_sending(false, true).found.by_tcp);
+    CHECK(c.a.sends_by() == route::tcp);
+    CHECK(c.all_arrived());
+    CHECK_FALSE(c.b.attend_receiving(true).found.rings);  // Nothing will.
+}
+
+TEST_CASE("channel: it leaves when the other side has agreed, and everything was received") {
+    conversation c{16, deterministic(overflow::never())};
+    REQUIRE(c.opened_both_ways());
+    CHECK(c.from_b.send(5) == 5);
+    CHECK(c.from_a.send(5) == 5);
+    CHECK(c.a.unsplice(no_deadline) == status::stalled);
+    CHECK(c.at_a.receive() == 5);
+    CHECK(c.a.unsplice(at_once) == status::timed_out);
+    const auto before = scripted::time;
+    CHECK(c.a.unsplice(after(7ms)) == status::timed_out);
+    CHECK(scripted::time == before + 7ms);
+    CHECK(c.a.sends_by() == route::tcp);
+    c.meanwhile = [&] { return c.from_b.send(3) == 3; };
+    CHECK(c.a.unsplice(no_deadline) == status::ok);
+    CHECK(c.b.sends_by() == route::tcp);
+    const auto calls = c.wire.calls(0);
+    CHECK(c.at_a.receive() == 3);
+    CHECK(c.from_a.send(3) == 3);
+    CHECK(c.wire.calls(0) == calls + 2);  // As plain ones.
+    CHECK(c.all_arrived());
+    CHECK(c.b.unsplice(at_once) == status::ok);
+    CHECK(c.a.unsplice(at_once) == status::ok);
+    CHECK(c.from_a.send(3) == 3);
+    CHECK(c.all_arrived());
+}
+
+TEST_CASE("channel: the death of the other side is as good as its word") {
+    conversation c{16, deterministic(overflow::never())};
+    REQUIRE(c.opened_both_ways());
+    c.meanwhile = [&] { return c.wire.kill(1), true; };
+    CHECK(c.a.unsplice(no_deadline) == status::ok);
+    CHECK(c.at_a.receive() == 0);
+    CHECK(c.at_a.ended);
+}
+
+TEST_CASE("channel: one that has not used its rings leaves them at once, and does not use them afterwards") {
+    conversation c{16};
+    c.offer();
+    CHECK(c.a.unsplice(at_once) == status::ok);
+    CHECK_FALSE(open_ring(c.from_a, c.at_b));
+    CHECK_FALSE(open_ring(c.from_b, c.at_a));
+    CHECK(c.all_arrived());
+    CHECK(c.at_a.received == c.from_b.sent);
+}

@@ -127,11 +127,23 @@ private:
         return from.to == &a ? at_b : at_a;
     }
 
+    /// In one of several ways, in turn.
     bool receive(listener<channel>& at, std::size_t n, time_point deadline) {
-        const int errors = at.errors;
-        const bool some = at.receive(n, deadline) != 0;
+        int errors = at.errors;
+        if (++received_so_far_ % 3 == 0) {
+            at.look_ahead(n);
+            if (at.errors != errors) {
+                of(at.from).note(at.error);
+            }
+        }
+        errors = at.errors;
+        const bool some =
+            (received_so_far_ % 4 == 0 ? at.receive_in_pieces(n, deadline) : at.receive(n, deadline)) != 0;
         if (at.errors != errors) {
             of(at.from).note(at.error);
+        }
+        if (deadline == channel::at_once) {
+            (void)at.from->attend_receiving(true);  // As one with an event loop would.
         }
         return some;
     }
@@ -140,6 +152,9 @@ private:
         const bool some = from.send(n, deadline) != 0;
         if (from.errors != errors) {
             of(from.to).note(from.error);
+        }
+        if (deadline == channel::at_once) {
+            (void)from.to->attend_sending(true, scripted::time.time_since_epoch().count() % 2 == 0);
         }
         return some;
     }
@@ -233,6 +248,7 @@ private:
     }
 
     listener<channel>* reader_ = nullptr;
+    unsigned received_so_far_ = 0;
 };
 
 /// Plays the conversation with each call of `where` going wrong in turn. How many there were.
@@ -284,6 +300,7 @@ constexpr operation operations[] = {
     operation::unacknowledged,
     operation::acknowledge_at_once,
     operation::park,
+    operation::look,
     operation::finish_sending,
     operation::stop_receiving,
     operation::close,
