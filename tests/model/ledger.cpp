@@ -242,7 +242,10 @@ struct counting : direction<1, 1, 3> {
             read_until(3);
         }
     }
-    void settle() { reached(by_ring == 1); }
+    void settle() {
+        require(!from.is_finished(), "an honest count was taken for a lie");
+        reached(by_ring == 1);
+    }
 };
 
 /// The ring is full, and bytes go by TCP, until the receiver has taken them.
@@ -250,7 +253,10 @@ template <std::size_t N, std::size_t Window, unsigned Bytes, unsigned Spills, un
 struct spilling : direction<N, Window, Bytes> {
     spilling() : direction<N, Window, Bytes>{{.spills = Spills, .feeds = Feeds}} { this->agree(); }
     void run(unsigned me) { me == sender ? this->write(Bytes) : this->read_until(Bytes); }
-    void settle() { reached(this->returns != 0); }
+    void settle() {
+        require(!this->from.is_finished(), "an honest count was taken for a lie");
+        reached(this->returns != 0);
+    }
 };
 
 /// The FIN follows the last byte, whichever way that went.

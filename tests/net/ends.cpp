@@ -5,6 +5,7 @@
 #include <string_view>
 #include <thread>
 
+#include "../support/caller.hpp"
 #include "../support/in_child.hpp"
 #include "../support/script.hpp"
 #include "../support/watchdog.hpp"
@@ -130,17 +131,105 @@ TEST_CASE("ends: after one direction has ended, the other goes on by the ring") 
     }
 }
 
-TEST_CASE("ends: nobody is sent a signal") {
-    CHECK(in_child([] {
-              std::signal(SIGPIPE, SIG_DFL);
-              int failures = 0;
-              for (const auto kind : connections()) {
-                  for (const auto with : {equipment::one, equipment::unopened, equipment::ring, equipment::tiny_ring}) {
-                      const auto closed = run_script("a shut_wr; a send 1; a send 1", kind, with);
-                      const auto gone = run_script("b close; a sees_fin; a send 9; a sees_end; a send 9", kind, with);
-                      failures += closed.ends_with("a send: EPIPE") && gone.ends_with("a send: EPIPE") ? 0 : 1;
-                  }
-              }
-              return failures;
-          }) == "exit 0");
+TEST_CASE("ends: SIGPIPE comes with EPIPE, to the thread that is told so, unless it said MSG_NOSIGNAL") {
+    const watchdog watched{"SIGPIPE"};
+    static thread_local int signals = 0;
+    const auto before = std::signal(SIGPIPE, [](int) { ++signals; });  // NOLINT: as programs do.
+    for (const auto kind : connections()) {
+        std::string as_plain;
+        for (const auto with :
+             {equipment::plain, equipment::one, equipment::unopened, equipment::ring, equipment::tiny_ring}) {
+            CAPTURE(to_string(kind));
+            CAPTURE(to_string(with));
+            const auto outcome = with_ends(kind, with, {}, [](auto& a, auto& b) {
+                std::array<std::byte, 9> bytes{};
+                const ::iovec piece{bytes.data(), bytes.size()};
+                std::string all;
+                const auto note = [&](const result<std::size_t>& sent) {
+                    all += told(sent) + " and " + std::to_string(std::exchange(signals, 0)) + " signals; ";
+                };
+                note(a.send(bytes));
+                note(b.recv(bytes, MSG_WAITALL));
+                REQUIRE(a.shutdown(SHUT_WR));
+                note(a.send(bytes));
+                note(a.send(bytes, MSG_NOSIGNAL));
+                note(a.send(bytes, MSG_DONTWAIT));
+                note(a.sendv(std::span{&piece, 1}));
+                note(a.sendv(std::span{&piece, 1}, MSG_NOSIGNAL | MSG_MORE));
+                b.close();
+                note(a.recv(bytes));
+                note(a.send({}, 0));
+                return all;
+            });
+            as_plain = with == equipment::plain ? outcome : as_plain;
+            CHECK(outcome == as_plain);
+        }
+    }
+    std::signal(SIGPIPE, before);
+}
+
+TEST_CASE("ends: SIGPIPE ends a program that does not handle it, as ever") {
+    for (const auto with : {equipment::plain, equipment::one, equipment::unopened, equipment::ring}) {
+        CAPTURE(to_string(with));
+        CHECK(in_child([with] {
+                  std::signal(SIGPIPE, SIG_DFL);
+                  return with_ends(connection::tcp4, with, {}, [](auto& a, auto& /*b*/) {
+                      (void)a.shutdown(SHUT_WR);
+                      const std::byte byte{};
+                      (void)a.send({&byte, 1}, MSG_NOSIGNAL);
+                      (void)a.send({&byte, 1});
+                      return 0;
+                  });
+              }) == "signal 13");
+    }
+}
+
+namespace {
+
+/// connect(2) to no address: TCP resets the connection, and is a socket without one.
+template <class End>
+void disconnect(End& end) {
+    ::sockaddr nowhere{};
+    nowhere.sa_family = AF_UNSPEC;
+    REQUIRE(::connect(end.native_handle(), &nowhere, sizeof nowhere) == 0);
+}
+
+}  // namespace
+
+TEST_CASE("ends: disconnecting the socket ends what is received at both ends, and nobody waits for ever") {
+    const watchdog watched{"connect to AF_UNSPEC"};
+    for (const auto kind : connections()) {
+        if (!is_tcp(kind)) {
+            continue;
+        }
+        for (const auto with :
+             {equipment::plain, equipment::one, equipment::unopened, equipment::ring, equipment::tiny_ring}) {
+            CAPTURE(to_string(kind));
+            CAPTURE(to_string(with));
+            with_ends(kind, with, {}, [](auto& a, auto& b) {
+                std::array<std::byte, 100> bytes{};
+                caller<std::string> there{[&] {
+                    std::array<std::byte, 1> to{};
+                    return told(b.recv(to));
+                }};
+                CHECK(there.sleeps());
+                disconnect(a);
+                CHECK(there.outcome() == "ECONNRESET");
+                CHECK(told(b.recv(bytes)) == "0");
+                CHECK(told(a.recv(bytes)) == "ECONNRESET");
+                CHECK(told(a.recv(bytes)) == "ENOTCONN");
+                // By the ring more may be accepted, until it is full: nobody looks at the socket before.
+                const auto send_until_refused = [&](auto& end) {
+                    std::string outcome = "accepted";
+                    for (int i = 0; i != 10'000 && outcome == "accepted"; ++i) {
+                        const auto sent = end.send(bytes, MSG_NOSIGNAL);
+                        outcome = sent ? "accepted" : told(sent);
+                    }
+                    return outcome;
+                };
+                CHECK(send_until_refused(a) == "EPIPE");
+                CHECK(send_until_refused(b) == "EPIPE");
+            });
+        }
+    }
 }

@@ -307,7 +307,10 @@ void use(net::stream& by, bool sends, int flags, malice whose, const std::atomic
     for (std::uint64_t i = 0; !stop.load(std::memory_order_relaxed); ++i) {
         const std::size_t size = 1 + pattern_word(i) % (i % 8 == 0 ? fenced_buffer::size : 200);
         const auto from = computed();
-        const auto moved = sends ? by.send(memory.last(size), flags) : by.recv(memory.last(size), flags);
+        constexpr std::array<int, 8> habits{0, 0, 0, MSG_PEEK, MSG_WAITALL, MSG_PEEK | MSG_WAITALL, MSG_TRUNC, 0};
+        const int habit = habits.at(pattern_word(~i) % habits.size());
+        const auto moved =
+            sends ? by.send(memory.last(size), flags | MSG_NOSIGNAL) : by.recv(memory.last(size), flags | habit);
         const auto took = computed() - from;
         sum.calls.fetch_add(1, std::memory_order_relaxed);
         if (flags == MSG_DONTWAIT && took > sum.longest.load(std::memory_order_relaxed)) {

@@ -203,7 +203,7 @@ struct outcome {
     auto by = net::stream::adopt(ends.connecting.release(), off);
     outcome result;
     std::array<std::byte, greeting> hello{};
-    (void)by.send(hello);
+    (void)by.send(hello, MSG_NOSIGNAL);
     (void)(victims == part::makes ? join_by(here.get(), by) : make_for(by, here.get()));
     receive_to_the_end(by, result.saw);
     send_to_the_end(by, result.saw);

@@ -57,7 +57,7 @@ public:
     [[nodiscard]] result<std::size_t> available() const noexcept { return bytes_by(SIOCINQ); }
     [[nodiscard]] result<std::size_t> unsent() const noexcept { return bytes_by(SIOCOUTQ); }
     [[nodiscard]] std::error_code error() const noexcept {
-        return {net::socket_option<int>(fd_.get(), SOL_SOCKET, SO_ERROR).value_or(-1), std::system_category()};
+        return {net::socket_option<int>(fd_.get(), SOL_SOCKET, SO_ERROR).value_or(errno), std::system_category()};
     }
     [[nodiscard]] result<void> set_low_water(int mark) const noexcept {
         return ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVLOWAT, &mark, sizeof mark) == 0 ? result<void>{}

@@ -61,7 +61,8 @@ namespace ferrule::inline v0::net {
 /// nothing. What is asked of native_handle() with ioctl(2) or getsockopt(2) knows of no ring: hence available(),
 /// unsent() and error(). SO_RCVLOWAT is taken over when there is a ring, and reads as 1 then; later it is
 /// set_low_water() that counts.
-class stream {
+template <class Guard>
+class basic_stream {
     using ring = heap_ring<std::byte, waiter::eventfd>;
     using joint = splice::joint<ring>;
     using time_point = std::chrono::steady_clock::time_point;
@@ -70,10 +71,12 @@ public:
     /// Takes over `fd`, a connected stream socket, TCP or AF_UNIX. Works with any descriptor, in that calls then fail
     /// as the kernel says; why() tells what keeps it from a ring. Looks for the other end in this process. Throws
     /// std::bad_alloc, with `fd` closed.
-    [[nodiscard]] static stream adopt(int fd, const options& how = {}) { return stream{unique_fd{fd}, how}; }
+    [[nodiscard]] static basic_stream adopt(int fd, const options& how = {}) {
+        return basic_stream{unique_fd{fd}, how};
+    }
 
-    stream(stream&&) noexcept = default;
-    stream& operator=(stream&& other) noexcept {
+    basic_stream(basic_stream&&) noexcept = default;
+    basic_stream& operator=(basic_stream&& other) noexcept {
         if (this != &other) {
             close();
             core_ = std::move(other.core_);
@@ -82,7 +85,7 @@ public:
         }
         return *this;
     }
-    ~stream() { close(); }
+    ~basic_stream() { close(); }
 
     /// Sends all of `bytes`; less only if an error, a timeout, a signal or MSG_DONTWAIT kept it from the rest. Returns
     /// how many, at least one (unless there are none), or the error: EPIPE or ECONNRESET if nobody will read them,
@@ -159,9 +162,10 @@ public:
             return {why, std::system_category()};
         }
         const int found = core_->channel.take_error();
+        const int by_socket = core_->tcp.take_error();  // In any case: it may be the same one.
         see_to(poller::receiving);
         see_to(poller::sending);
-        return {found != 0 ? found : core_->tcp.take_error(), std::system_category()};
+        return {found != 0 ? found : by_socket, std::system_category()};
     }
     /// As SO_RCVLOWAT: how many bytes a recv() that waits waits for, or for as many as it has room for. EINVAL if it is
     /// not positive. A call of the receiving thread.
@@ -280,8 +284,8 @@ public:
 
     /// One descriptor for epoll, poll, select or any event loop, which stays the same as long as the stream lives:
     /// readable, level-triggered, while one of the events holds that watch() asked for; by default IN and RDHUP. Made
-    /// by the first call, for which no other call may be under way; -1, and errno, if it cannot be made. Only to be
-    /// waited for: not to be read, written or closed.
+    /// by the first call, for which no other call may be under way; -1, and errno, if it cannot be made, as for a
+    /// shared_stream. Only to be waited for: not to be read, written or closed.
     ///
     /// It may become readable without any of them, because the other end has something to settle with this one: the
     /// next call does so, ready() as well. So a program that finds nothing to do calls ready(), or recv() and send()
@@ -293,6 +297,10 @@ public:
     [[nodiscard]] int poll_fd() noexcept {
         if (const int why = unusable()) {
             errno = why;
+            return -1;
+        }
+        if (Guard::many_threads) {
+            errno = EOPNOTSUPP;
             return -1;
         }
         if (!poller_) {
@@ -469,7 +477,7 @@ private:
         shared_joint shared_joint_;
 
     public:
-        splice::channel<net::socket, ring, shared_joint::ring> channel;
+        splice::guarded_channel<Guard, net::socket, ring, shared_joint::ring> channel;
 
     private:
         [[nodiscard]] static bool is_blocking(int fd) noexcept {
@@ -559,7 +567,7 @@ private:
         return core_->is_stale() ? ESTALE : 0;
     }
 
-    stream(unique_fd fd, const options& how) : core_{std::make_unique<core>(std::move(fd), how)} {}
+    basic_stream(unique_fd fd, const options& how) : core_{std::make_unique<core>(std::move(fd), how)} {}
 
     /// A call of the sending thread, or of the receiving one, behind which poll_fd() shows what is so.
     template <class Call>
@@ -602,5 +610,9 @@ private:
     std::unique_ptr<poller> poller_;               // Once somebody asked for it.
     std::uint32_t wanted_ = EPOLLIN | EPOLLRDHUP;  // Until then.
 };
+
+using stream = basic_stream<guard::checked>;
+/// For several threads in one direction.
+using shared_stream = basic_stream<guard::locked>;
 
 }  // namespace ferrule::inline v0::net

@@ -24,18 +24,22 @@
 #include <ferrule/splice/joint.hpp>
 #include <ferrule/splice/ledger.hpp>
 #include <ferrule/splice/outgoing.hpp>
+#include <ferrule/splice/patience.hpp>
 #include <ferrule/splice/prospects.hpp>
+#include <ferrule/splice/turns.hpp>
 #include <ferrule/status.hpp>
 
 namespace ferrule::inline v0::splice {
 
-/// One thread may send while another receives; two in the same direction at once stop the program. close() is for when
-/// no other call is under way. The rings are of one of the kinds named.
-template <transport Transport, class Ring, class... OtherRings>
-class channel {
+/// One thread may send while another receives. Two in the same direction at once stop the program, or take turns, as
+/// `Guard` says; see splice/turns.hpp. close() is for when no other call is under way. The rings are of one of the
+/// kinds named.
+template <class Guard, transport Transport, class Ring, class... OtherRings>
+class guarded_channel {
     using platform = typename Ring::platform_type;
-    using guard_state = typename guard::checked::template state<platform>;
-    using in_call = detail::call<guard_state>;
+    using way_type = splice::direction<Guard, platform, Transport>;
+    using inner = typename way_type::transport_type;
+    using in_call = detail::call<typename way_type::guard_state>;
 
 public:
     using time_point = std::chrono::steady_clock::time_point;
@@ -43,9 +47,10 @@ public:
     /// As a deadline: do not wait at all.
     static constexpr time_point at_once = time_point::min();
 
-    channel(Transport& tcp, const behaviour& how) noexcept : tcp_{&tcp}, how_{how} {}
-    channel(const channel&) = delete;
-    channel& operator=(const channel&) = delete;
+    guarded_channel(Transport& tcp, const behaviour& how) noexcept
+        : tcp_{&tcp}, how_{how}, sending_{tcp}, receiving_{tcp} {}
+    guarded_channel(const guarded_channel&) = delete;
+    guarded_channel& operator=(const guarded_channel&) = delete;
 
     /// Gives this endpoint its rings. Any thread, once: a second time stops the program. The halves begin to use them
     /// in their next calls.
@@ -64,63 +69,75 @@ public:
     /// a deadline (time_point::max()) it waits as long as the transport was told, and is interrupted as a call of the
     /// transport would be: EINTR, if nothing was sent.
     [[nodiscard]] result<std::size_t> send(std::span<const std::byte> bytes, time_point deadline) noexcept {
-        const in_call in{sending_};
-        sent_.calls.add(1);
-        if (!out_ && !install_out()) [[unlikely]] {
-            return send_unspliced(bytes, {}, deadline);
+        if constexpr (Guard::many_threads) {
+            return send(bytes, {}, deadline);
+        } else {
+            const in_call in{sending_.guard};
+            sent_.calls.add(1);
+            if (!out_ && !install_out()) [[unlikely]] {
+                return send_unspliced(bytes, {}, deadline);
+            }
+            const auto sent = out_.with([&](auto& half) noexcept { return half.send(bytes, deadline); });
+            note_route();
+            return sent;
         }
-        const auto sent = out_.with([&](auto& half) noexcept { return half.send(bytes, deadline); });
-        note_route();
-        return sent;
     }
     /// The same for bytes in several pieces, and as `how` says.
     [[nodiscard]] result<std::size_t> send(detail::pieces<const std::byte> bytes, send_how how,
                                            time_point deadline) noexcept {
-        const in_call in{sending_};
+        const in_call in{sending_.guard};
         sent_.calls.add(1);
-        if (!out_ && !install_out()) {
-            return send_unspliced(bytes, how, deadline);
+        if constexpr (Guard::many_threads) {
+            const auto limit = [this]() noexcept { return tcp_->send_limit(); };
+            return in_turn(sending_, bytes, true, deadline, limit,
+                           [&](time_point until) noexcept { return send_alone(bytes, how, until); });
+        } else {
+            return send_alone(bytes, how, deadline);
         }
-        const auto sent = out_.with([&](auto& half) noexcept { return half.send(bytes, how, deadline); });
-        note_route();
-        return sent;
     }
 
     /// Receives what there is, waiting for it until `deadline`. Returns how many bytes, 0 at the end of the stream; or
     /// why none.
     [[nodiscard]] result<std::size_t> receive(std::span<std::byte> to, time_point deadline) noexcept {
-        const in_call in{receiving_};
-        received_.calls.add(1);
-        if (!in_ && !install_in()) {
-            return receive_unspliced(to, {}, deadline);
+        if constexpr (Guard::many_threads) {
+            return receive(to, {}, deadline);
+        } else {
+            const in_call in{receiving_.guard};
+            received_.calls.add(1);
+            if (!in_ && !install_in()) {
+                return receive_unspliced(to, {}, deadline);
+            }
+            return in_.with([&](auto& half) noexcept { return half.receive(to, deadline); });
         }
-        return in_.with([&](auto& half) noexcept { return half.receive(to, deadline); });
     }
     /// The same into several pieces, and as `how` says.
     [[nodiscard]] result<std::size_t> receive(detail::pieces<std::byte> to, receive_how how,
                                               time_point deadline) noexcept {
-        const in_call in{receiving_};
+        const in_call in{receiving_.guard};
         received_.calls.add(1);
-        if (!in_ && !install_in()) {
-            return receive_unspliced(to, how, deadline);
+        if constexpr (Guard::many_threads) {
+            const auto limit = [this]() noexcept { return tcp_->receive_limit(); };
+            return in_turn(receiving_, to, how.whole && !how.keep, deadline, limit,
+                           [&](time_point until) noexcept { return receive_alone(to, how, until); });
+        } else {
+            return receive_alone(to, how, deadline);
         }
-        return in_.with([&](auto& half) noexcept { return half.receive(to, how, deadline); });
     }
 
     /// How many bytes the ring holds for the next receive(). A call of the receiving thread.
     [[nodiscard]] std::size_t unread() noexcept {
-        const in_call in{receiving_};
+        const in_call in{receiving_.guard};
         return in_ || install_in() ? in_.with([](auto& half) noexcept { return half.unread(); }) : 0;
     }
     /// How many bytes the ring holds that the peer has not taken. A call of the sending thread.
     [[nodiscard]] std::size_t unread_by_peer() noexcept {
-        const in_call in{sending_};
+        const in_call in{sending_.guard};
         return out_ || install_out() ? out_.with([](auto& half) noexcept { return half.unread(); }) : 0;
     }
     /// How many bytes a receive() waits for, if it waits at all. False if that is the transport's to know, there being
     /// no ring. A call of the receiving thread.
     [[nodiscard]] bool set_low_water(std::size_t mark) noexcept {
-        const in_call in{receiving_};
+        const in_call in{receiving_.guard};
         if (!in_ && !install_in()) {
             return false;
         }
@@ -130,8 +147,8 @@ public:
     /// The error that the next call in either direction would tell without asking the transport, which is then told;
     /// 0 if there is none. No other call may be under way.
     [[nodiscard]] int take_error() noexcept {
-        const in_call one{sending_};
-        const in_call other{receiving_};
+        const in_call one{sending_.guard};
+        const in_call other{receiving_.guard};
         if (const int error = out_ ? out_.with([](auto& half) noexcept { return half.take_error(); }) : 0; error != 0) {
             return error;
         }
@@ -143,7 +160,7 @@ public:
 
     /// Sends the FIN behind everything that was sent. A call of the sending thread.
     [[nodiscard]] result<void> finish_sending() noexcept {
-        const in_call in{sending_};
+        const in_call in{sending_.guard};
         // Also one that never sent has something to say before its FIN, or the FIN would look like its death.
         if (out_ || install_out()) {
             out_.with([](auto& half) noexcept { half.finish(); });
@@ -175,8 +192,8 @@ public:
     /// does in its next send. Either way everything goes by the transport as soon as possible, and the caller may try
     /// again. No other call may be under way.
     [[nodiscard]] status unsplice(time_point deadline) noexcept {
-        const in_call one{sending_};
-        const in_call other{receiving_};
+        const in_call one{sending_.guard};
+        const in_call other{receiving_.guard};
         if (in_) {
             in_.with([](auto& half) noexcept { half.ask_to_leave(); });
         }
@@ -207,8 +224,8 @@ public:
             return;
         }
         closed_ = true;
-        const in_call one{sending_};
-        const in_call other{receiving_};
+        const in_call one{sending_.guard};
+        const in_call other{receiving_.guard};
         const bool unread = in_ && in_.with([](auto& half) noexcept { return half.leaves_unread(); });
         if (unread && !tcp_->is_like_tcp()) {
             in_.with([](auto& half) noexcept { half.say_reset(); });
@@ -289,24 +306,81 @@ private:
         return offered_.load(std::memory_order_acquire) != 0;
     }
 
+    [[nodiscard]] result<std::size_t> send_alone(detail::pieces<const std::byte> bytes, send_how how,
+                                                 time_point deadline) noexcept {
+        if (!out_ && !install_out()) {
+            return send_unspliced(bytes, how, deadline);
+        }
+        const auto sent = out_.with([&](auto& half) noexcept { return half.send(bytes, how, deadline); });
+        note_route();
+        return sent;
+    }
+    [[nodiscard]] result<std::size_t> receive_alone(detail::pieces<std::byte> to, receive_how how,
+                                                    time_point deadline) noexcept {
+        if (!in_ && !install_in()) {
+            return receive_unspliced(to, how, deadline);
+        }
+        return in_.with([&](auto& half) noexcept { return half.receive(to, how, deadline); });
+    }
+
+    /// `move(until)` moves what there is of `bytes`, until all are moved if `whole`. It waits only for the first in
+    /// line.
+    template <class Bytes, class Limit, class Move>
+    [[nodiscard]] static result<std::size_t> in_turn(way_type& way, Bytes& bytes, bool whole, time_point deadline,
+                                                     Limit limit, Move move) noexcept {
+        using first_in_line = typename decltype(way.among)::first;
+        patience wait{deadline};
+        for (std::size_t done = 0;;) {
+            const bool alone = !way.among.is_taken();
+            const auto moved = [&]() noexcept {
+                if (!alone) {
+                    return move(at_once);
+                }
+                const first_in_line here{way.among};
+                return move(wait.as_known());
+            }();
+            if (moved) {
+                done += *moved;
+                bytes.advance(*moved);
+            }
+            const bool more_may_come = moved ? whole && *moved != 0 && !bytes.empty() : moved.would_block();
+            if (alone || !more_may_come || wait.is_none()) {
+                return done != 0 ? result<std::size_t>{done} : moved;
+            }
+            if (!way.among.wait(wait.template deadline<platform>(limit))) {
+                return done != 0 ? result<std::size_t>{done} : failed{EAGAIN};
+            }
+        }
+    }
+
+    /// False if a thread of ours may be in a call of the transport that knows of no ring.
+    [[nodiscard]] static bool may_install(const way_type& way) noexcept {
+        if constexpr (Guard::many_threads) {
+            return !way.among.is_asleep();
+        } else {
+            return true;
+        }
+    }
+
     /// Not before every error was told.
     [[nodiscard]] bool install_out() noexcept {
-        if (leaves_ || !is_offered() || pending_error_ != 0) {
+        if (leaves_ || !is_offered() || pending_error_ != 0 || !may_install(sending_)) {
             return false;
         }
         place_.with([this]<class Kind>(const seat<Kind>& place) noexcept {
-            out_.template hold<outgoing<Kind, Transport>>(*place.out, *place.mine, *place.theirs, *tcp_, how_, sent_,
-                                                          deaf_);
+            out_.template hold<outgoing<Kind, inner>>(*place.out, *place.mine, *place.theirs, *sending_.transport, how_,
+                                                      sent_, deaf_);
         });
         return true;
     }
 
     [[nodiscard]] bool install_in() noexcept {
-        if (leaves_ || !is_offered()) {
+        if (leaves_ || !is_offered() || !may_install(receiving_)) {
             return false;
         }
         place_.with([this]<class Kind>(const seat<Kind>& place) noexcept {
-            in_.template hold<incoming<Kind, Transport>>(*place.in, *place.mine, *place.theirs, *tcp_, how_, received_);
+            in_.template hold<incoming<Kind, inner>>(*place.in, *place.mine, *place.theirs, *receiving_.transport, how_,
+                                                     received_);
         });
         return true;
     }
@@ -350,10 +424,11 @@ private:
             return failed{std::exchange(pending_error_, 0)};
         }
         const auto more = [&]() noexcept {
-            const auto sent = unspliced({.writable = true}, deadline, [&](blocking may_block) noexcept {
-                how.may_block = may_block;
-                return tcp_->send(bytes, how);
-            });
+            const auto sent =
+                unspliced(*sending_.transport, {.writable = true}, deadline, [&](blocking may_block) noexcept {
+                    how.may_block = may_block;
+                    return sending_.transport->send(bytes, how);
+                });
             sent_.bytes_by_tcp.add(sent.value_or(0));
             return sent;
         };
@@ -378,10 +453,11 @@ private:
     /// A deadline does not go with `how.whole`: then it returns with what there is.
     [[nodiscard, gnu::noinline]] result<std::size_t> receive_unspliced(detail::pieces<std::byte> to, receive_how how,
                                                                        time_point deadline) noexcept {
-        const auto received = unspliced({.readable = true}, deadline, [&](blocking may_block) noexcept {
-            how.may_block = may_block;
-            return tcp_->receive(to, how);
-        });
+        const auto received =
+            unspliced(*receiving_.transport, {.readable = true}, deadline, [&](blocking may_block) noexcept {
+                how.may_block = may_block;
+                return receiving_.transport->receive(to, how);
+            });
         received_.bytes_by_tcp.add(how.keep ? 0 : received.value_or(0));
         return received;
     }
@@ -389,14 +465,15 @@ private:
     static constexpr int no_doorbell = -1;
 
     template <class Move>
-    [[nodiscard]] result<std::size_t> unspliced(transport_events wanted, time_point deadline, Move move) noexcept {
+    [[nodiscard]] static result<std::size_t> unspliced(inner& tcp, transport_events wanted, time_point deadline,
+                                                       Move move) noexcept {
         const bool for_ever = deadline == time_point::max();
         for (;;) {
             const auto moved = move(for_ever ? blocking::yes : blocking::no);
             if (moved || for_ever || !moved.would_block() || deadline == at_once || platform::now() >= deadline) {
                 return moved;
             }
-            if (tcp_->park(no_doorbell, wanted, deadline).interrupted) {
+            if (tcp.park(no_doorbell, wanted, deadline).interrupted) {
                 return failed{EINTR};
             }
         }
@@ -422,15 +499,18 @@ private:
     flag stopped_receiving_{0};
 
     // The sending thread's, and the receiving thread's.
-    alignas(cache_line) guard_state sending_;
+    alignas(cache_line) way_type sending_;
     int pending_error_ = 0;  // Met after some bytes, before there was a ring.
     route route_was_ = route::tcp;
     typename platform::template atomic<route> route_{route::tcp};
     outgoing_tallies<platform> sent_;
-    detail::one_of<outgoing<Ring, Transport>, outgoing<OtherRings, Transport>...> out_;
-    alignas(cache_line) guard_state receiving_;
+    detail::one_of<outgoing<Ring, inner>, outgoing<OtherRings, inner>...> out_;
+    alignas(cache_line) way_type receiving_;
     incoming_tallies<platform> received_;
-    detail::one_of<incoming<Ring, Transport>, incoming<OtherRings, Transport>...> in_;
+    detail::one_of<incoming<Ring, inner>, incoming<OtherRings, inner>...> in_;
 };
+
+template <transport Transport, class Ring, class... OtherRings>
+using channel = guarded_channel<guard::checked, Transport, Ring, OtherRings...>;
 
 }  // namespace ferrule::inline v0::splice

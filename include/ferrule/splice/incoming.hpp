@@ -416,7 +416,7 @@ private:
         return done;
     }
     void keep_error(const result<std::size_t>& told) noexcept {
-        if (!told) {
+        if (!told && told.error().value() != EFAULT) {  // Which says nothing about the connection.
             pending_error_ = told.error().value();
         }
     }
@@ -451,10 +451,13 @@ private:
         }
         bell_expected_ = false;
         const bool armed = rx_.arm(wanted);
-        if (rx_.peer_died() || rx_.state() == status::closed) {  // The latter is nothing that an endpoint does.
+        const bool closed = rx_.peer_died() || rx_.state() == status::closed;  // The latter no endpoint ever does.
+        if (closed) {
             ledger_.lost_sender();
         }
-        if (!armed) {
+        // Who leaves what the ring has where it is waits for TCP alone, once nothing more comes by the ring.
+        const bool by_tcp_only = closed && has_some && rx_.readable_at_least() < wanted;
+        if (!armed && !by_tcp_only) {
             return {};
         }
         if (!has_some && ledger_.there_is_news()) {
@@ -462,7 +465,7 @@ private:
             return {};
         }
         // A bell whose other end is gone rings for ever.
-        const int doorbell = has_some && rx_.peer_died() ? no_doorbell : rx_.poll_fd();
+        const int doorbell = by_tcp_only ? no_doorbell : rx_.poll_fd();
         const auto seen = tcp_->park(doorbell, {.readable = true}, until);
         rx_.disarm();
         count_->sleeps.add(1);

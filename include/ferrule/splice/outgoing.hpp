@@ -68,28 +68,13 @@ public:
                 }
             }
         }
-        patience wait{deadline};
-        return send_slowly(bytes, done, {}, wait);
+        return send_slowly(bytes.subspan(done), done, {}, deadline);
     }
 
     /// The same for several pieces, and as `how` says where they go by TCP.
-    [[nodiscard, gnu::noinline]] result<std::size_t> send(detail::pieces<const std::byte> all, send_how how,
-                                                          time_point deadline) noexcept {
-        patience wait{deadline};
-        std::size_t done = 0;
-        do {
-            const std::span<const std::byte> one = all.front();
-            const auto sent = send_slowly(one, 0, how, wait);
-            if (!sent) {
-                return stop(done, sent.error().value());
-            }
-            done += *sent;
-            if (*sent != one.size()) {
-                break;
-            }
-            all.advance(one.size());
-        } while (!all.empty());
-        return done;
+    [[nodiscard]] result<std::size_t> send(detail::pieces<const std::byte> all, send_how how,
+                                           time_point deadline) noexcept {
+        return send_slowly(all, 0, how, deadline);
     }
 
     /// How many bytes of ours the peer has not taken out of the ring.
@@ -199,29 +184,45 @@ private:
         return done;
     }
 
-    [[nodiscard, gnu::noinline]] result<std::size_t> send_slowly(std::span<const std::byte> bytes, std::size_t done,
-                                                                 send_how how, patience& wait) noexcept {
+    [[nodiscard]] std::size_t put_pieces(detail::pieces<const std::byte>& rest) noexcept {
+        std::size_t done = 0;
+        while (!rest.empty() && ledger_.ring_is_next()) {
+            const std::size_t whole = rest.front().size();
+            const std::size_t n = put(rest.front());
+            done += n;
+            rest.advance(n);
+            if (n != whole) {
+                break;
+            }
+        }
+        return done;
+    }
+
+    /// `done` bytes have gone already, before `rest`.
+    [[nodiscard, gnu::noinline]] result<std::size_t> send_slowly(detail::pieces<const std::byte> rest, std::size_t done,
+                                                                 send_how how, time_point deadline) noexcept {
         how.may_block = blocking::no;
-        if (bytes.empty()) {
+        if (rest.empty()) {
+            (void)listen();
             if (pending_error_ != 0) {
                 return failed{std::exchange(pending_error_, 0)};
             }
-            const auto asked = tcp_->send(bytes, blocking::no);  // The connection may have ended.
+            const auto asked = tcp_->send(rest, how);  // The connection may have ended.
             flush_ahead();
             return asked;
         }
+        patience wait{deadline};
         const bool at_once = wait.is_none();
         bool tcp_is_full = false;
         bool interrupted = false;
-        while (done != bytes.size()) {
+        while (!rest.empty()) {
             (void)listen();
             if (pending_error_ != 0) {
                 return stop(done, std::exchange(pending_error_, 0));
             }
-            const auto rest = bytes.subspan(done);
             const outlet way = next();
             if (way == outlet::ring) {
-                if (const std::size_t n = put(rest); n != 0) {
+                if (const std::size_t n = put_pieces(rest); n != 0) {
                     standing_still_ = false;
                     done += n;
                     continue;
@@ -258,6 +259,7 @@ private:
                     count_->bytes_by_tcp.add(*sent);
                     without_pause_ += *sent;
                     done += *sent;
+                    rest.advance(*sent);
                     continue;
                 }
                 if (!sent.would_block()) {

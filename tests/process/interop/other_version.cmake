@@ -17,4 +17,5 @@ if(NOT count EQUAL 2)
   message(FATAL_ERROR "one header should say \"${says}\", once: ${found}")
 endif()
 list(GET found 0 header)
+file(REMOVE_RECURSE ${COPY})  # Another header may have said it before.
 file(WRITE ${COPY}/${header} "${changed}")

@@ -46,13 +46,17 @@ using trace = std::vector<std::string>;
     const auto when = [&] { return random() % 3 == 0 ? std::size_t{0} : random() % (steps + 1); };
     auto only_one = std::array{std::size_t{0}, never_adopted};
     std::swap(only_one[0], only_one[seed % 2]);
-    return {
-        {"on the ring", true, true, {0, 0}, large, knows_polling<net::stream> && seed % 3 == 0},
-        {"opening", true, false, {0, 0}, small},
-        {"adopted late", true, false, {when(), when()}, quick},
-        {"one end only", true, false, only_one, quick},
-        {"tiny ring", true, true, {0, 0}, tiny},
-    };
+    std::vector<setup> all(6);
+    all[0] = {.name = "on the ring", .adopts = true, .opens_first = true, .how = large};
+    all[0].is_polled = knows_polling<net::stream> && seed % 3 == 0;
+    all[1] = {.name = "opening", .adopts = true, .how = small};
+    all[2] = {.name = "adopted late", .adopts = true, .adopt_at = {when(), when()}, .how = quick};
+    all[3] = {.name = "one end only", .adopts = true, .adopt_at = only_one, .how = quick};
+    all[4] = {.name = "tiny ring", .adopts = true, .opens_first = true, .how = tiny};
+    all[5] = {.name = "shared rings", .adopts = true, .shares_rings = true, .how = small};
+    all[5].opens_first = seed % 4 != 0;
+    all[5].how.pairing = net::pairing::off;
+    return all;
 }
 
 /// Stops the program, with what it was doing, if a script hangs.

@@ -54,7 +54,7 @@ public:
             for (std::size_t in = 0; in != conditions.size(); ++in) {
                 for (std::size_t by = 0; by != routes; ++by) {
                     const auto way = static_cast<splice::route>(by);
-                    if (counts_[operation][in][by] == 0 &&
+                    if (counts_[operation][in][by] == 0 && is_there(operations[operation]) &&
                         reachable(operations[operation], static_cast<condition>(in), way)) {
                         cells.push_back(std::string{operations[operation].name} + ", " + conditions[in] + ", " +
                                         std::string{splice::to_string(way)});

@@ -23,6 +23,8 @@
 
 #include <doctest/doctest.h>
 
+#include <ferrule/net/shared_joint.hpp>
+
 #include "../caller.hpp"
 #include "../streams.hpp"
 #include "dialer.hpp"
@@ -35,6 +37,7 @@ namespace ferrule::test {
 struct setup {
     std::string_view name = "plain";
     bool adopts = false;
+    bool shares_rings = false;              ///< As two processes do, in memory that each of them has mapped.
     bool opens_first = false;               ///< Both directions go by the ring before the first step.
     std::array<std::size_t, 2> adopt_at{};  ///< Before which step.
     net::options how{};
@@ -71,6 +74,14 @@ public:
             at_first_[who] = progress_of(ends_[who].native_handle());
         }
         adopt_when_due();
+        if (with_.shares_rings) {
+            auto made = net::shared_joint::make(with_.how.ring_capacity);
+            REQUIRE(made);
+            auto there = net::shared_joint::attach(std::move(made->there));
+            REQUIRE(there);
+            REQUIRE(ends_[0].stream()->join(std::move(made->here)));
+            REQUIRE(ends_[1].stream()->join(std::move(*there)));
+        }
         if (with_.opens_first) {
             open(*ends_[0].stream(), *ends_[1].stream());
             open(*ends_[1].stream(), *ends_[0].stream());
@@ -123,6 +134,11 @@ public:
                 if (how.manner == manner::waiting) {
                     return !waiting_ && !has_something_for(s.who) && s.size != 0;
                 }
+                if ((reset_ || both_ways_ended(me) || both_ways_ended(peer)) && !with_.shows_differences &&
+                    (how.manner == manner::peek || how.manner == manner::waitall ||
+                     how.manner == manner::waitall_waiting)) {
+                    return false;
+                }
                 if (how.manner == manner::timed) {
                     return !has_something_for(s.who) && s.size != 0;
                 }
@@ -149,6 +165,10 @@ public:
                        (how.manner == manner::rd && !me.finished);
             case verb::close:
             case verb::abort:
+                if (peer.waits && waits_for_all_ && !with_.shows_differences &&
+                    (how.verb == verb::abort || unread_from(1 - s.who) != 0)) {
+                    return false;
+                }
                 return tcp_ || !peer_sends_waiting || with_.shows_differences;
             case verb::die:
                 return me.open && !peer.waits && (unread_from(1 - s.who) == 0 || with_.shows_differences);
@@ -250,6 +270,8 @@ private:
     [[nodiscard]] bool has_something_for(int who) const noexcept {
         return unread_from(1 - who) != 0 || ends_what_comes_to(who);
     }
+    /// TCP resets a connection on which something comes for who will not read it.
+    [[nodiscard]] static bool both_ways_ended(const side& it) noexcept { return it.finished && it.deaf; }
     [[nodiscard]] bool ends_what_comes_to(int who) const noexcept {
         return sides_[1 - who].finished || sides_[who].deaf || reset_ || !sides_[who].open;
     }
@@ -356,11 +378,13 @@ private:
             case manner::waiting:
             case manner::waitall_waiting:
                 waits_to_send_ = false;
+                waits_for_all_ = how == manner::waitall_waiting;
                 waiting_size_ = s.size;
                 wait(s.who,
                      [&end, s, how] { return told_wait(end.recv(s.size, how == manner::waiting ? 0 : MSG_WAITALL)); });
                 return "begun";
             case manner::peek:
+                sides_[1 - s.who].touched = true;
                 return told(end.recv(s.size, MSG_PEEK | MSG_DONTWAIT));
             case manner::waitall:
                 return received(s.who, end.recv(s.size, MSG_WAITALL));
@@ -384,7 +408,8 @@ private:
         unsigned seen = ends_[who].events();
         std::string all;
         // Which room makes a socket writable, and how much of it there is left, is not the same.
-        if (!me.finished && !ended_for(who) && (unread_from(who) != 0) && (!me.full || me.touched)) {
+        const bool ended = me.finished || reset_ || !sides_[1 - who].open || (!tcp_ && sides_[1 - who].deaf);
+        if (!ended && unread_from(who) != 0 && (!me.full || me.touched)) {
             seen &= ~static_cast<unsigned>(POLLOUT);
         }
         for (const auto& [event, name] :
@@ -477,7 +502,8 @@ private:
             return;
         }
         if (peer.open && (unread_from(1 - who) != 0 || abruptly)) {
-            reset_ = reset_ || tcp_ || unread_from(1 - who) != 0;
+            // The kernel knows nothing of what a program that died left in a ring.
+            reset_ = reset_ || ((tcp_ || unread_from(1 - who) != 0) && !(me.dead && with_.adopts));
         }
         if (!me.dead) {
             ends_[who].close();
@@ -491,7 +517,7 @@ private:
     void note_bytes_to_nobody(int who, std::size_t n) noexcept {
         if (n != 0 && !sides_[1 - who].open) {
             sides_[who].lost = true;
-            reset_ = true;
+            reset_ = reset_ || !(sides_[1 - who].dead && with_.adopts);
         }
     }
     void note_received(int who, std::size_t n) noexcept {
@@ -614,6 +640,7 @@ private:
     std::size_t steps_ = 0;
     bool reset_ = false;
     bool waits_to_send_ = false;
+    bool waits_for_all_ = false;
     int waiter_ = 0;
     std::uint64_t waiting_size_ = 0;
     std::unique_ptr<caller<outcome_of_wait>> waiting_;

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include <doctest/doctest.h>
 #include <ferrule/ferrule.hpp>
@@ -132,6 +133,30 @@ TEST_CASE("hostile: a writer that closes the ring and not the connection is read
     }
     CHECK(parks == 3);
     CHECK(v.at_b.wrong == 0);
+}
+
+TEST_CASE("hostile: and by who waits for more than the ring has, and leaves it there") {
+    victims v;
+    std::array<std::byte, 8> bytes{};
+    {
+        auto writer = v.rings.from_first.claim_producer();
+        REQUIRE(writer.try_write(std::span{bytes}.first(3)) == 3);
+        writer.close();
+    }
+    v.offer();
+    std::size_t accesses = 0;
+    v.wire.while_asleep = [&](auto /*deadline*/) { return v.from_a.send(5) == 5; };
+    const auto give_up = [&](const shared_access& /*a*/, std::uint64_t value) {
+        if (++accesses == enough) {
+            v.wire.cut(ETIMEDOUT);
+        }
+        return value;
+    };
+    receive_how how;
+    how.keep = how.whole = true;
+    CHECK(scripted::with(give_up, [&] { return v.b.receive(bytes, how, no_deadline); }).value_or(0) == 8);
+    CHECK(accesses < 100);
+    CHECK(v.b.counts().received.sleeps == 1);
 }
 
 TEST_CASE("hostile: a reader that closes the ring and not the connection is sent to by TCP from then on") {
