@@ -137,6 +137,17 @@ struct half_duplex {
         }
     }
 
+    /// Looks ahead at as many as there is room for, and takes none.
+    void peek() {
+        std::array<std::byte, Bytes> room{};
+        receive_how ahead;
+        ahead.keep = true;
+        const auto n = to.receive(room, ahead, at_once);
+        for (std::size_t i = 0; i != n.value_or(0); ++i) {
+            require(room[i] == static_cast<std::byte>(received + i),
+                    "bytes that were looked ahead at are not the next");
+        }
+    }
     void read_to_the_end() {
         while (read()) {
         }
@@ -181,6 +192,22 @@ struct in_event_loops : half_duplex<1, 1, Bytes, Barrier, Then> {
         }
     }
     void settle() { reached(this->from.sends_by() == splice::route::ring); }
+};
+
+/// The reader looks ahead, over what is in the ring and what is in TCP, before it reads.
+template <std::size_t N, std::size_t Window, unsigned Bytes, class Barrier, when_full Then>
+struct looked_ahead_at : half_duplex<N, Window, Bytes, Barrier, Then> {
+    looked_ahead_at() { this->agree(); }
+    void run(unsigned me) {
+        if (me == sender) {
+            this->write_until(Bytes);
+        } else {
+            this->peek();
+            this->peek();
+            this->read_until(Bytes);
+        }
+    }
+    void settle() { reached(this->received == Bytes); }
 };
 
 /// The FIN follows the last byte.
@@ -508,6 +535,7 @@ void add_splice(catalogue& to) {
                                                                     up_to(2), deadlines_pass);
     add<through_the_ring<1, 1, 3, asymmetric, spill_after_a_while>>(to, "spilling after a while, 3 bytes, asymmetric",
                                                                     up_to(2), deadlines_pass, true);
+    add<looked_ahead_at<2, 1, 3, asymmetric, spill>>(to, "looked ahead at, 3 bytes, spilling, asymmetric", up_to(1));
     add<until_its_end<1, 1, 2, asymmetric, wait>>(to, "until its end, 2 bytes, asymmetric", up_to(2));
     add<until_its_end<1, 1, 2, asymmetric, spill>>(to, "until its end, 2 bytes, spilling, asymmetric", up_to(2));
 }

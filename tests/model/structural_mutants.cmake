@@ -34,6 +34,7 @@ set(structural_mutants
   no_look_after_the_peer_closed
   no_look_at_the_news_for_a_loop
   no_look_at_the_way_for_a_loop
+  no_look_behind_what_was_peeked
   no_reload_after_the_confirmation
   no_second_look_at_the_news
   no_second_look_at_the_way

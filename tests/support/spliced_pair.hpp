@@ -94,16 +94,39 @@ struct listener {
     /// Receives up to `n` at once, and compares.
     std::size_t receive(std::size_t n = 4096, std::chrono::steady_clock::time_point deadline = Channel::at_once) {
         std::array<std::byte, 4096> bytes;
-        const auto got = from->receive(std::span{bytes}.first(n), deadline);
+        return note(from->receive(std::span{bytes}.first(n), deadline), bytes, n);
+    }
+    std::size_t note(const result<std::size_t>& got, std::span<const std::byte> bytes, std::size_t n) {
         if (!got) {
             error = got.error().value();
             errors += got.would_block() ? 0 : 1;
             return 0;
         }
         ended = ended || (*got == 0 && n != 0);
-        wrong += is_pattern(std::span{bytes}.first(*got), received) ? 0U : 1U;
+        wrong += is_pattern(bytes.first(*got), received) ? 0U : 1U;
         received += *got;
         return *got;
+    }
+    /// The same into two pieces, both of them full unless the call may not wait.
+    std::size_t receive_in_pieces(std::size_t n, std::chrono::steady_clock::time_point deadline) {
+        std::array<std::byte, 4096> bytes;
+        const std::array<::iovec, 2> list{::iovec{bytes.data(), n / 2}, ::iovec{bytes.data() + n / 2, n - n / 2}};
+        receive_how how;
+        how.whole = true;
+        return note(from->receive(ferrule::detail::pieces<std::byte>::of(list), how, deadline), bytes, n);
+    }
+    /// Looks at what comes next, up to `n` bytes, and compares.
+    void look_ahead(std::size_t n) {
+        std::array<std::byte, 4096> bytes;
+        receive_how how;
+        how.keep = true;
+        const auto got = from->receive(std::span{bytes}.first(n), how, Channel::at_once);
+        if (!got) {
+            error = got.error().value();
+            errors += got.would_block() ? 0 : 1;
+            return;
+        }
+        wrong += *got <= n && is_pattern(std::span{bytes}.first(*got), received) ? 0U : 1U;
     }
     /// Receives until there is nothing more at present.
     std::size_t drain(std::size_t at_a_time = 4096) {

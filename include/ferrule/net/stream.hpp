@@ -43,7 +43,8 @@
 namespace ferrule::inline v0::net {
 
 /// One end of a connection. Move-only; closes its descriptor when it dies. One thread may send while another receives;
-/// two threads in the same direction at once stop the program.
+/// two threads in the same direction at once stop the program, or take turns, as `Guard` says (guard::checked,
+/// guard::locked).
 ///
 /// Blocks as the descriptor did when it was adopted: a non-blocking one (O_NONBLOCK) gives EAGAIN instead. Waits no
 /// longer than SO_RCVTIMEO and SO_SNDTIMEO say, as they are set when a call goes to sleep, and then gives EAGAIN. A
@@ -294,7 +295,7 @@ public:
     ///
     /// While it is in use a send() that must not wait is refused with EAGAIN when the ring is full, and as long as the
     /// other end may only be slow; OUT tells when it is worth trying again.
-    [[nodiscard]] int poll_fd() noexcept {
+    [[nodiscard]] int poll_fd() noexcept requires(!Guard::many_threads) {
         if (const int why = unusable()) {
             errno = why;
             return -1;
@@ -316,7 +317,7 @@ public:
 
     /// Which of EPOLLIN, EPOLLOUT, EPOLLRDHUP, EPOLLHUP and EPOLLERR make poll_fd() readable from now on. Any thread
     /// once poll_fd() was called. If a call is under way in a direction, what is wanted of that holds from its end.
-    void watch(std::uint32_t events) noexcept {
+    void watch(std::uint32_t events) noexcept requires(!Guard::many_threads) {
         constexpr std::uint32_t known = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
         if (!poller_) {
             wanted_ = events & known;
@@ -334,7 +335,7 @@ public:
     /// bytes, the end, or an error; OUT if send() takes at least a byte, or tells an error. Any thread once poll_fd()
     /// was called, before that no other call may be under way. Of a direction in which a call is, it tells what was
     /// found before that call.
-    [[nodiscard]] std::uint32_t ready() noexcept {
+    [[nodiscard]] std::uint32_t ready() noexcept requires(!Guard::many_threads) {
         if (unusable() != 0) {
             return 0;
         }

@@ -1224,6 +1224,130 @@ TEST_CASE("channel: it is offered rings once") {
     CHECK_DIES("offered rings twice", c.a.offer(c.rings.seat_of(splice::side::first)));
 }
 
+TEST_CASE(
+    "channel: a call without a deadline waits as long as the transport was told, and is told only when it sleeps") {
+    conversation c{16, deterministic(overflow::never())};
+    REQUIRE(c.opened());
+    c.wire.limit = 30ms;
+    auto begun = scripted::time;
+    CHECK(c.at_b.receive(1, no_deadline) == 0);
+    CHECK(c.at_b.error == EAGAIN);
+    CHECK(scripted::time == begun + 30ms);
+    begun = scripted::time;
+    CHECK(c.from_a.send(20, no_deadline) == 16);
+    CHECK(scripted::time == begun + 30ms);
+    const auto asked = c.wire.calls(1, operation::limit);
+    CHECK(c.at_b.receive(16, no_deadline) == 16);
+    CHECK(c.wire.calls(1, operation::limit) == asked);
+    CHECK(c.all_arrived());
+}
+
+TEST_CASE("channel: a signal ends a call if the transport says so, and what has moved counts") {
+    for (const bool restarts : {false, true}) {
+        conversation c{16, deterministic(overflow::never())};
+        REQUIRE(c.opened());
+        c.wire.restarts = restarts;
+        c.wire.signals = 1;
+        c.meanwhile = [&] { return c.from_a.send(3) != 0; };
+        CHECK(c.at_b.receive(3, no_deadline) == (restarts ? 3U : 0U));
+        CHECK((restarts || c.at_b.error == EINTR));
+        (void)c.at_b.drain();
+        CHECK(c.from_a.send(10) == 10);
+        c.wire.signals = 1;
+        c.meanwhile = [&] { return c.at_b.receive(5) != 0; };
+        CHECK(c.from_a.send(20, no_deadline) == (restarts ? 20U : 6U));
+        c.meanwhile = nullptr;
+        // Who has a deadline is not restarted: it would begin anew.
+        (void)c.at_b.drain();
+        c.wire.signals = 1;
+        const auto begun = scripted::time;
+        CHECK(c.at_b.receive(3, after(1s)) == 0);
+        CHECK(c.at_b.error == EINTR);
+        CHECK(scripted::time == begun);
+        CHECK(c.all_arrived());
+    }
+}
+
+TEST_CASE("channel: who is interrupted while it waits for the way to the ring goes by TCP") {
+    conversation c{16};
+    c.offer();
+    c.at_b.drain();
+    c.wire.signals = 1;
+    CHECK(c.from_a.send(4, no_deadline) == 4);
+    CHECK(c.a.counts().sent.bytes_by_tcp == 4);
+    CHECK(c.all_arrived());
+}
+
+TEST_CASE("channel: the transport's low-water mark is taken over with the ring") {
+    conversation c{16};
+    c.wire.low_water = 6;
+    REQUIRE(c.opened());
+    CHECK(c.from_a.send(5) == 5);
+    int sends = 0;
+    c.meanwhile = [&] { return ++sends, c.from_a.send(1) != 0; };
+    CHECK(c.at_b.receive(10, no_deadline) == 6);
+    CHECK(sends == 1);
+    CHECK(c.from_a.send(2) == 2);
+    CHECK(c.at_b.receive(2, no_deadline) == 2);
+    CHECK(c.from_a.send(2) == 2);
+    CHECK(c.at_b.receive(10) == 2);
+    REQUIRE(c.b.set_low_water(1));
+    CHECK(c.from_a.send(2) == 2);
+    CHECK(c.at_b.receive(10, no_deadline) == 2);
+    CHECK(c.all_arrived());
+}
+
+TEST_CASE("channel: who looks ahead sees the ring, and TCP behind it, and leaves both") {
+    conversation c{8, deterministic(overflow::on_full())};
+    REQUIRE(c.opened());
+    CHECK(c.from_a.send(20) == 20);
+    REQUIRE(c.a.sends_by() == route::mixed);
+    const auto before = c.b.counts().received;
+    for (const std::size_t n : {1U, 8U, 9U, 20U, 40U}) {
+        c.at_b.look_ahead(n);
+    }
+    CHECK(c.at_b.wrong == 0);
+    CHECK(c.at_b.errors == 0);
+    std::array<std::byte, 40> bytes{};
+    receive_how how;
+    how.keep = how.whole = true;
+    CHECK(c.b.receive(std::span{bytes}.first(20), how, no_deadline).value_or(0) == 20);
+    CHECK(is_pattern(std::span{bytes}.first(20), c.at_b.received));
+    // Into two pieces, the second of which begins in the middle of what the ring has.
+    const std::array<::iovec, 2> list{::iovec{bytes.data() + 20, 3}, ::iovec{bytes.data() + 23, 10}};
+    CHECK(c.b.receive(detail::pieces<std::byte>::of(list), how, at_once).value_or(0) >= 8);
+    CHECK(is_pattern(std::span{bytes}.subspan(20, 8), c.at_b.received));
+    CHECK(c.b.counts().received.bytes_by_ring == before.bytes_by_ring);
+    CHECK(c.b.counts().received.bytes_by_tcp == before.bytes_by_tcp);
+    CHECK(c.all_arrived());
+}
+
+TEST_CASE("channel: the kernel waits for the rest of what is looked ahead at, once TCP has some of it") {
+    conversation c{8, deterministic(overflow::on_full())};
+    REQUIRE(c.opened());
+    CHECK(c.from_a.send(9) == 9);
+    c.meanwhile = [&] { return c.from_a.send(1) != 0; };
+    std::array<std::byte, 12> bytes{};
+    receive_how how;
+    how.keep = how.whole = true;
+    CHECK(c.b.receive(std::span<std::byte>{bytes}, how, no_deadline).value_or(0) >= 8);
+    c.meanwhile = nullptr;
+    CHECK(is_pattern(std::span{bytes}.first(8), c.at_b.received));
+    CHECK(c.all_arrived());
+}
+
+TEST_CASE("channel: a buffer that is none says nothing about the connection") {
+    conversation c{16};
+    REQUIRE(c.opened());
+    c.wire.plan = {fault::refused, operation::send,
+                   c.wire.calls(0, operation::send) + c.wire.calls(1, operation::send) + 1, EFAULT};
+    CHECK(c.from_a.send(20) == 16);  // What does not fit would have gone by TCP.
+    CHECK(c.all_arrived());
+    CHECK(c.from_a.send(1) == 1);
+    CHECK(c.a.sends_by() == route::ring);
+    CHECK(c.all_arrived());
+}
+
 TEST_CASE("channel: without rings an event loop has the transport to watch, and nothing else") {
     conversation c{16};
     const auto in = c.a.attend_receiving(true);

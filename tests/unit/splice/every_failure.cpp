@@ -127,9 +127,18 @@ private:
         return from.to == &a ? at_b : at_a;
     }
 
+    /// In one of several ways, in turn.
     bool receive(listener<channel>& at, std::size_t n, time_point deadline) {
-        const int errors = at.errors;
-        const bool some = at.receive(n, deadline) != 0;
+        int errors = at.errors;
+        if (++received_so_far_ % 3 == 0) {
+            at.look_ahead(n);
+            if (at.errors != errors) {
+                of(at.from).note(at.error);
+            }
+        }
+        errors = at.errors;
+        const bool some =
+            (received_so_far_ % 4 == 0 ? at.receive_in_pieces(n, deadline) : at.receive(n, deadline)) != 0;
         if (at.errors != errors) {
             of(at.from).note(at.error);
         }
@@ -239,6 +248,7 @@ private:
     }
 
     listener<channel>* reader_ = nullptr;
+    unsigned received_so_far_ = 0;
 };
 
 /// Plays the conversation with each call of `where` going wrong in turn. How many there were.
