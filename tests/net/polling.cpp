@@ -578,3 +578,26 @@ TEST_CASE("polling: whoever waits for more is woken for what is so already, edge
         }
     }
 }
+
+TEST_CASE("polling: a half-close that is known keeps nobody busy who waits for a full ring") {
+    const watchdog watched{"a stale RDHUP"};
+    for (const auto kind : connections()) {
+        net::options how;
+        how.ring_capacity = 1U << 12U;
+        how.overflow = splice::overflow::never();
+        auto pair = on_the_ring(connect(kind), how);
+        const int fd = pair.first.poll_fd();
+        pair.first.watch(EPOLLOUT);
+        keyed_sender out;
+        keyed_receiver in;
+        while (out.send(pair.first, 100, MSG_DONTWAIT)) {
+        }
+        REQUIRE(pair.second.shutdown(SHUT_WR));
+        ::pollfd entry{pair.first.native_handle(), POLLRDHUP, 0};
+        REQUIRE(::poll(&entry, 1, -1) == 1);
+        CHECK((pair.first.ready() & EPOLLOUT) == 0);
+        CHECK_FALSE(is_readable(fd));
+        CHECK(in.receive_until(pair.second, out.position()));
+        CHECK(is_readable(fd));
+    }
+}
