@@ -125,3 +125,20 @@ TEST_CASE("counts: a mark that was set before there was a ring is kept, and the 
         CHECK_FALSE(pair.second.set_low_water(0));
     }
 }
+
+TEST_CASE("counts: a mark hides no byte that went by the socket because the ring was full") {
+    const watchdog watched{"a mark, and a spill"};
+    for (const auto kind : connections()) {
+        CAPTURE(to_string(kind));
+        auto ends = connect(kind);
+        set_option(ends.accepted.get(), SOL_SOCKET, SO_RCVLOWAT, 20);
+        net::options how;
+        how.ring_capacity = 16;
+        how.overflow = splice::overflow::on_full();
+        auto pair = on_the_ring(std::move(ends), how);
+        std::array<std::byte, 30> bytes{};
+        CHECK(told(pair.first.send(std::span{bytes}.first(20))) == "20");
+        CHECK(told(pair.second.recv(bytes)) == "20");
+        CHECK(pair.second.stats().received.bytes_by_tcp == 4);
+    }
+}

@@ -218,3 +218,32 @@ TEST_CASE(
         }
     }
 }
+
+TEST_CASE("shared stream: nobody goes over to the ring while another sits in the kernel's recv") {
+    const watchdog watched{"rings beside a sleeper in the kernel"};
+    for (const auto kind : kinds) {
+        CAPTURE(to_string(kind));
+        auto ends = connect(kind);
+        auto here = net::shared_stream::adopt(ends.accepted.release());
+        caller<std::string> sleeper{[&] {
+            std::array<std::byte, 10> to{};
+            return told(here.recv(to, MSG_WAITALL));
+        }};
+        CHECK(sleeper.sleeps());
+        auto there = net::shared_stream::adopt(ends.connecting.release());
+        REQUIRE(there.why() == net::reason::none);
+        std::array<std::byte, 10> bytes{};
+        for (int i = 0; i != 5; ++i) {
+            CHECK(there.send({}));
+            CHECK(told(here.recv(bytes, MSG_DONTWAIT)) == "EAGAIN");
+        }
+        CHECK(there.route() != splice::route::ring);
+        CHECK(told(there.send(bytes)) == "10");
+        CHECK(sleeper.outcome() == "10");
+        // And now everybody may.
+        while (there.route() != splice::route::ring) {
+            CHECK(there.send({}));
+            CHECK(told(here.recv(bytes, MSG_DONTWAIT)) == "EAGAIN");
+        }
+    }
+}

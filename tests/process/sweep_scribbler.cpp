@@ -196,11 +196,14 @@ void scribble_for(std::chrono::seconds time, std::uint64_t least_rings) {
         new (::mmap(nullptr, sizeof(totals), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) totals{};
     const auto until = steady_clock::now() + time;
     CHECK(in_child([&] {
-              std::size_t next = 0;
-              while (steady_clock::now() < until) {
+              // On a busy machine it takes longer to have seen enough.
+              const auto seen_enough = [&] {
+                  return sum->rings >= least_rings && sum->calls >= 100 * least_rings &&
+                         sum->corrupt >= least_rings / 5;
+              };
+              for (std::size_t next = 0; steady_clock::now() < until || !seen_enough(); ++next) {
                   const malice how = all_malice.at(next / 2 % all_malice.size());
                   one_ring(next % 2 == 0 ? role::producer : role::consumer, how, *sum);
-                  ++next;
               }
               return 0;
           }) == "exit 0");
@@ -212,9 +215,6 @@ void scribble_for(std::chrono::seconds time, std::uint64_t least_rings) {
         static_cast<unsigned long long>(sum->closed), static_cast<unsigned long long>(sum->stalled),
         static_cast<unsigned long long>(sum->unbelievable));
     CHECK(sum->unbelievable == 0);
-    CHECK(sum->rings >= least_rings);
-    CHECK(sum->calls >= 100 * least_rings);
-    CHECK(sum->corrupt >= least_rings / 5);
     CHECK(sum->bytes != 0);
     ::munmap(sum, sizeof *sum);
 }
