@@ -60,6 +60,8 @@ constexpr std::array known{
                      "1, begun, 1, done; b returns 1, 0, 0", "1, begun, 1, done; b returns 1, ECONNRESET, 0"},
     known_difference{"writable at SHUT_RD", "send() would tell EPIPE; AF_UNIX does not say so before there is room",
                      where::over_unix, large, "b fill; a shutdown rd; b poll", "full, ok, nothing", "full, ok, OUT"},
+    known_difference{"writable at SHUT_RD", "and the same with its own SHUT_WR", where::over_unix, large,
+                     "a fill; a shutdown wr; a poll", "full, ok, nothing", "full, ok, OUT"},
     known_difference{"killed with something unread",
                      "the kernel resets for what is unread in the socket, and knows nothing of the ring",
                      where::everywhere, large, "a send 5; b die; a recv 1", "5, done, ECONNRESET", "5, done, 0"},

@@ -35,7 +35,8 @@ using trace = std::vector<std::string>;
     quick.busy_poll = std::chrono::microseconds{seed % 4 == 0 ? 20 : 0};
     quick.opening_patience = std::chrono::microseconds{20};
     net::options large = quick;
-    large.overflow = seed % 2 == 0 ? splice::overflow::never() : splice::overflow::on_full();
+    // Under an event loop a full ring is refused for a while before it spills: full is not full for good.
+    large.overflow = seed % 2 == 0 || seed % 3 == 0 ? splice::overflow::never() : splice::overflow::on_full();
     net::options small = quick;
     small.ring_capacity = std::size_t{1} << random() % 14;
     small.overflow =

@@ -408,8 +408,8 @@ private:
         unsigned seen = ends_[who].events();
         std::string all;
         // Which room makes a socket writable, and how much of it there is left, is not the same.
-        const bool ended = me.finished || reset_ || !sides_[1 - who].open;
-        const bool differs = !tcp_ && sides_[1 - who].deaf && !with_.shows_differences;
+        const bool ended = (me.finished && tcp_) || reset_ || !sides_[1 - who].open;
+        const bool differs = !tcp_ && (sides_[1 - who].deaf || me.finished) && !with_.shows_differences;
         if (!ended && unread_from(who) != 0 && (!me.full || me.touched || differs) && !with_.shows_differences) {
             seen &= ~static_cast<unsigned>(POLLOUT);
         }
