@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <thread>
 #include <utility>
@@ -161,6 +162,7 @@ TEST_CASE("unsplice: in the middle of traffic in both directions, of which no by
                     conversation c{on_the_ring(connect(kind), how)};
                     constexpr std::size_t total = 300'000;
                     // Never waits for anybody else: sends, and receives, as long as there is something to.
+                    std::atomic<bool> has_left{false};
                     bool sent = false;
                     bool received = false;
                     std::thread sender{[&] {
@@ -168,12 +170,18 @@ TEST_CASE("unsplice: in the middle of traffic in both directions, of which no by
                         for (std::size_t n = 0; sent && n != 300; ++n) {
                             sent = c.from_b.send_all(c.ends.second, total / 300);
                         }
+                        // It agrees in a call of the sending thread.
+                        while (sent && !has_left) {
+                            sent = bool{c.ends.second.send({})};
+                            std::this_thread::yield();
+                        }
                     }};
                     std::thread receiver{[&] { received = c.at_b.receive_until(c.ends.second, total); }};
                     const auto at = capacity == 4 ? here / 100 : here;
                     CHECK(c.from_a.send_all(c.ends.first, at));
                     CHECK(c.at_a.receive_until(c.ends.first, at));
                     CHECK(leave(c.ends.first, c.at_a));
+                    has_left = true;
                     const int fd = c.ends.first.native_handle();
                     bool sent_raw = false;
                     std::thread raw{[&] { sent_raw = send_raw(fd, c.from_a, total - at); }};

@@ -23,6 +23,9 @@ public:
             T* const made = new T;
             if (mine.compare_exchange_strong(known, made, std::memory_order_acq_rel, std::memory_order_acquire)) {
                 known = made;
+                // Relaxed: for leak checkers, which do not look at mapped pages.
+                static constinit std::atomic<T*> kept{nullptr};
+                kept.store(made, std::memory_order_relaxed);
             } else {
                 delete made;
             }

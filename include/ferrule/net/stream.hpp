@@ -285,8 +285,8 @@ public:
 
     /// One descriptor for epoll, poll, select or any event loop, which stays the same as long as the stream lives:
     /// readable, level-triggered, while one of the events holds that watch() asked for; by default IN and RDHUP. Made
-    /// by the first call, for which no other call may be under way; -1, and errno, if it cannot be made. Only to be
-    /// waited for: not to be read, written or closed.
+    /// by the first call, for which no other call may be under way; -1, and errno, if it cannot be made, as for a
+    /// shared_stream. Only to be waited for: not to be read, written or closed.
     ///
     /// It may become readable without any of them, because the other end has something to settle with this one: the
     /// next call does so, ready() as well. So a program that finds nothing to do calls ready(), or recv() and send()
@@ -298,6 +298,10 @@ public:
     [[nodiscard]] int poll_fd() noexcept requires(!Guard::many_threads) {
         if (const int why = unusable()) {
             errno = why;
+            return -1;
+        }
+        if (Guard::many_threads) {
+            errno = EOPNOTSUPP;
             return -1;
         }
         if (!poller_) {

@@ -100,7 +100,9 @@ public:
     /// sender has said something that this function, or a receive(), has to hear.
     [[nodiscard]] prospects watch() noexcept {
         bool asked = false;
-        while (!ledger_.is_out()) {
+        // A sender that is well may have changed its mind meanwhile, but not again and again.
+        constexpr int most_looks = 8;
+        for (int looks = 1; !ledger_.is_out(); ++looks) {
             if (const prospects found = look(); found.now) {
                 return found;
             }
@@ -114,7 +116,7 @@ public:
                 // leaves it to us to answer a flush.
                 const bool has_some = rx_.readable_at_least() != 0;
                 const bool has_to_answer = !asked && ledger_.owes_an_answer();
-                if (has_some || !(ledger_.there_is_news() || has_to_answer)) {
+                if (has_some || looks >= most_looks || !(ledger_.there_is_news() || has_to_answer)) {
                     return look();
                 }
                 asked = true;

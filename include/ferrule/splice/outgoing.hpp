@@ -203,6 +203,7 @@ private:
                                                                  send_how how, time_point deadline) noexcept {
         how.may_block = blocking::no;
         if (rest.empty()) {
+            (void)listen();
             if (pending_error_ != 0) {
                 return failed{std::exchange(pending_error_, 0)};
             }

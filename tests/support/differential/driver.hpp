@@ -70,7 +70,7 @@ public:
         : tcp_{is_tcp(kind)},
           with_{with},
           ends_{endpoint{std::move(pair.connecting), 0, back}, endpoint{std::move(pair.accepted), back, 0}} {
-        for (int who = 0; tcp_ && who != 2; ++who) {
+        for (std::size_t who = 0; tcp_ && who != 2; ++who) {
             at_first_[who] = progress_of(ends_[who].native_handle());
         }
         adopt_when_due();
@@ -97,7 +97,7 @@ public:
     /// Ends whatever still waits, and leaves no connection in TIME_WAIT.
     ~driver() {
         if (waiting_) {
-            const int other = 1 - waiter_;
+            const std::size_t other = 1 - waiter_;
             if (sides_[other].open) {
                 ends_[other].close();
             }
@@ -198,7 +198,7 @@ public:
         return outcome;
     }
 
-    [[nodiscard]] condition of(int who) const noexcept {
+    [[nodiscard]] condition of(std::size_t who) const noexcept {
         const auto& me = sides_[who];
         const auto& peer = sides_[1 - who];
         return !me.open                    ? condition::closed
@@ -213,8 +213,8 @@ public:
                : unread_from(1 - who) != 0 ? condition::unread
                                            : condition::idle;
     }
-    [[nodiscard]] splice::route route(int who) const noexcept { return ends_[who].route(); }
-    [[nodiscard]] const endpoint& end(int who) const noexcept { return ends_[who]; }
+    [[nodiscard]] splice::route route(std::size_t who) const noexcept { return ends_[who].route(); }
+    [[nodiscard]] const endpoint& end(std::size_t who) const noexcept { return ends_[who]; }
 
 private:
     static constexpr std::uint64_t back = 250'000;  // Where the keyed bytes of the way back begin.
@@ -243,7 +243,7 @@ private:
     };
 
     void adopt_when_due() {
-        for (int who = 0; who != 2; ++who) {
+        for (std::size_t who = 0; who != 2; ++who) {
             if (with_.adopts && steps_ >= with_.adopt_at[who] && sides_[who].open && !sides_[who].dead &&
                 !sides_[who].waits) {
                 ends_[who].adopt(with_.how);
@@ -257,22 +257,22 @@ private:
         }
         return how.verb == verb::send || (how.verb == verb::shutdown);
     }
-    [[nodiscard]] std::uint64_t unread_from(int who) const noexcept {
+    [[nodiscard]] std::uint64_t unread_from(std::size_t who) const noexcept {
         const auto& me = sides_[who];
         return me.lost || me.received >= me.sent ? 0
                                                  : me.sent - me.received;  // What a waiting call sent is not in yet.
     }
     /// True if the connection has ended for what `who` sends.
-    [[nodiscard]] bool ended_for(int who) const noexcept {
+    [[nodiscard]] bool ended_for(std::size_t who) const noexcept {
         return reset_ || !sides_[1 - who].open || sides_[1 - who].deaf;
     }
     /// True if a recv() of `who` would not wait.
-    [[nodiscard]] bool has_something_for(int who) const noexcept {
+    [[nodiscard]] bool has_something_for(std::size_t who) const noexcept {
         return unread_from(1 - who) != 0 || ends_what_comes_to(who);
     }
     /// TCP resets a connection on which something comes for who will not read it.
     [[nodiscard]] static bool both_ways_ended(const side& it) noexcept { return it.finished && it.deaf; }
-    [[nodiscard]] bool ends_what_comes_to(int who) const noexcept {
+    [[nodiscard]] bool ends_what_comes_to(std::size_t who) const noexcept {
         return sides_[1 - who].finished || sides_[who].deaf || reset_ || !sides_[who].open;
     }
 
@@ -398,18 +398,19 @@ private:
                 return recv_more(s.who, s.size, 0, how);
         }
     }
-    [[nodiscard]] std::string received(int who, const result<std::size_t>& done) {
+    [[nodiscard]] std::string received(std::size_t who, const result<std::size_t>& done) {
         note_received(who, done.value_or(0));
         return told(done);
     }
 
-    [[nodiscard]] std::string events(int who) {
+    [[nodiscard]] std::string events(std::size_t who) {
         const auto& me = sides_[who];
         unsigned seen = ends_[who].events();
         std::string all;
         // Which room makes a socket writable, and how much of it there is left, is not the same.
-        const bool ended = me.finished || reset_ || !sides_[1 - who].open || (!tcp_ && sides_[1 - who].deaf);
-        if (!ended && unread_from(who) != 0 && (!me.full || me.touched)) {
+        const bool ended = me.finished || reset_ || !sides_[1 - who].open;
+        const bool differs = !tcp_ && sides_[1 - who].deaf && !with_.shows_differences;
+        if (!ended && unread_from(who) != 0 && (!me.full || me.touched || differs) && !with_.shows_differences) {
             seen &= ~static_cast<unsigned>(POLLOUT);
         }
         for (const auto& [event, name] :
@@ -422,7 +423,7 @@ private:
     }
 
     /// As much as was asked for and is there, in as many calls as that takes: where the way changes, a call ends.
-    [[nodiscard]] std::string recv_more(int who, std::size_t size, std::size_t done, manner how) {
+    [[nodiscard]] std::string recv_more(std::size_t who, std::size_t size, std::size_t done, manner how) {
         std::string end;
         while (done == 0 || (done != size && unread_from(1 - who) != 0)) {
             const bool waits = how == manner::usual && has_something_for(who);
@@ -440,7 +441,7 @@ private:
         return done == 0 ? end : std::to_string(done) + (end.empty() ? "" : " then " + end);
     }
 
-    [[nodiscard]] std::string fill(int who) {
+    [[nodiscard]] std::string fill(std::size_t who) {
         auto& me = sides_[who];
         sides_[1 - who].touched = true;
         constexpr std::size_t pieces[] = {std::size_t{4} << 10U, 1};
@@ -470,7 +471,7 @@ private:
         return unread_from(who) > 2 * most_of_full ? "full" : "full, of too little";
     }
 
-    [[nodiscard]] std::string drain(int who) {
+    [[nodiscard]] std::string drain(std::size_t who) {
         auto& peer = sides_[1 - who];
         const bool with_waiter = peer.waits && waits_to_send_;
         const std::uint64_t expected = peer.sent + (with_waiter ? waiting_size_ : 0);
@@ -495,7 +496,7 @@ private:
         return much + " then " + end;
     }
 
-    void close(int who, bool abruptly) {
+    void close(std::size_t who, bool abruptly) {
         auto& me = sides_[who];
         auto& peer = sides_[1 - who];
         if (!me.open) {
@@ -514,25 +515,25 @@ private:
     }
 
     /// TCP answers with a reset what is sent to somebody who reads nothing more.
-    void note_bytes_to_nobody(int who, std::size_t n) noexcept {
+    void note_bytes_to_nobody(std::size_t who, std::size_t n) noexcept {
         if (n != 0 && !sides_[1 - who].open) {
             sides_[who].lost = true;
             reset_ = reset_ || !(sides_[1 - who].dead && with_.adopts);
         }
     }
-    void note_received(int who, std::size_t n) noexcept {
+    void note_received(std::size_t who, std::size_t n) noexcept {
         auto& peer = sides_[1 - who];
         peer.received += n;
         peer.touched = true;
         peer.stretch += n;
     }
-    void note_end(int who, const result<std::size_t>& received) noexcept {
+    void note_end(std::size_t who, const result<std::size_t>& received) noexcept {
         auto& peer = sides_[1 - who];
         peer.lost = peer.lost || (unread_from(1 - who) != 0 && !received.would_block());
     }
 
     template <class Call>
-    void wait(int who, Call call) {
+    void wait(std::size_t who, Call call) {
         waiter_ = who;
         sides_[who].waits = true;
         waiting_ = std::make_unique<caller<outcome_of_wait>>(call);
@@ -570,7 +571,7 @@ private:
         const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds{3};
         for (bool quiet = false; !quiet;) {
             quiet = true;
-            for (int who = 0; who != 2; ++who) {
+            for (std::size_t who = 0; who != 2; ++who) {
                 quiet = quiet && is_quiet(who);
             }
             if (!quiet && std::chrono::steady_clock::now() > patience) {
@@ -610,7 +611,7 @@ private:
 
     /// True if what `who` sent, be it its last, has arrived, and what the other end answered to it. Nobody need have
     /// acknowledged it: that may take its time.
-    [[nodiscard]] bool is_quiet(int who) const {
+    [[nodiscard]] bool is_quiet(std::size_t who) const {
         const auto& me = sides_[who];
         const auto& peer = sides_[1 - who];
         if (!me.open) {
@@ -641,7 +642,7 @@ private:
     bool reset_ = false;
     bool waits_to_send_ = false;
     bool waits_for_all_ = false;
-    int waiter_ = 0;
+    std::size_t waiter_ = 0;
     std::uint64_t waiting_size_ = 0;
     std::unique_ptr<caller<outcome_of_wait>> waiting_;
 };

@@ -71,6 +71,15 @@ TEST_CASE("hostile: nor anybody beyond his deadline") {
     CHECK(scripted::time <= deadline + 50us);
 }
 
+TEST_CASE("hostile: nor an event loop") {
+    victims v;
+    REQUIRE(v.opened());
+    std::size_t looks = 0;
+    const fickle lie{&v.rings.of_first.sends.epoch, &looks};
+    scripted::with(lie, [&] { (void)v.b.attend_receiving(true); });
+    CHECK(looks <= 64);
+}
+
 TEST_CASE("hostile: every word of a peer's, another value at each look, and calls that must not wait return") {
     for (const auto how : {splice::overflow::never(), splice::overflow::on_full(), splice::overflow::on_stall()}) {
         const auto words = [](victims& v) {
