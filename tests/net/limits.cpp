@@ -21,8 +21,7 @@ constexpr auto all_equipment = {equipment::plain, equipment::one, equipment::uno
 using clock_of_waits = std::chrono::steady_clock;
 
 void set_limit(int fd, int option, std::chrono::milliseconds limit) {
-    const ::timeval value{static_cast<::time_t>(limit.count() / 1000),
-                          static_cast<::suseconds_t>(limit.count() % 1000 * 1000)};
+    const ::timeval value{limit.count() / 1000, limit.count() % 1000 * 1000};
     REQUIRE(::setsockopt(fd, SOL_SOCKET, option, &value, sizeof value) == 0);
 }
 
