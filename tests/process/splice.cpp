@@ -83,10 +83,10 @@ TEST_CASE("splice: both directions between two processes, by rings of many sizes
             CHECK(counts.sent.bytes_by_ring + counts.sent.bytes_by_tcp == total + rounds);
             CHECK(counts.sent.bytes_by_ring > 0);
             CHECK(counts.received.bytes_by_ring > 0);
-            std::printf("%s, rings of %zu: %.1f %% by the ring, %ju spills, %ju returns\n", to_string(kind).c_str(),
+            std::printf("%s, rings of %zu: %.1f %% by the ring, %llu spills, %llu returns\n", to_string(kind).c_str(),
                         capacity, 100.0 * static_cast<double>(counts.sent.bytes_by_ring) / static_cast<double>(total),
-                        static_cast<std::uintmax_t>(counts.sent.spills),
-                        static_cast<std::uintmax_t>(counts.sent.returns));
+                        static_cast<unsigned long long>(counts.sent.spills),
+                        static_cast<unsigned long long>(counts.sent.returns));
         }
     }
 }
@@ -120,8 +120,8 @@ TEST_CASE("splice: a writer that never rests comes onto rings that arrive in mid
             while (here.stats().sent.bytes_by_ring == 0) {
                 REQUIRE(keyed.send_all(here, piece));
             }
-            std::printf("%s, %zu bytes at a time: on the ring after %ju by the socket\n", to_string(kind).c_str(),
-                        piece, static_cast<std::uintmax_t>(here.stats().sent.bytes_by_tcp));
+            std::printf("%s, %zu bytes at a time: on the ring after %llu by the socket\n", to_string(kind).c_str(),
+                        piece, static_cast<unsigned long long>(here.stats().sent.bytes_by_tcp));
             here.close();
             CHECK(process.outcome() == "exit 0");
         }

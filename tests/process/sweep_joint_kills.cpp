@@ -248,7 +248,8 @@ TEST_CASE("joint kills: whoever is killed at whatever system call, the other rea
     }
     CHECK(holds() == before);
     CHECK(points >= 200);
-    std::printf("kills of a joint: %ju stops before and after system calls\n", static_cast<std::uintmax_t>(points));
+    std::printf("kills of a joint: %llu stops before and after system calls\n",
+                static_cast<unsigned long long>(points));
 }
 
 namespace {
@@ -348,8 +349,8 @@ TEST_CASE("joint kills: at a thousand moments of a stream in full flow") {
     CHECK(holds() == before);
     CHECK(on_the_ring >= runs / 8);
     std::printf(
-        "kills of a joint: %u moments, %ju of them on the ring, %ju bytes by it; the survivor was told within %lld "
+        "kills of a joint: %u moments, %llu of them on the ring, %llu bytes by it; the survivor was told within %lld "
         "ms\n",
-        runs, static_cast<std::uintmax_t>(on_the_ring), static_cast<std::uintmax_t>(by_ring),
+        runs, static_cast<unsigned long long>(on_the_ring), static_cast<unsigned long long>(by_ring),
         static_cast<long long>(std::chrono::duration_cast<std::chrono::milliseconds>(longest).count()));
 }

@@ -56,7 +56,7 @@ inline constexpr std::array tiny_rings{
 /// ends a call. False if that failed.
 [[nodiscard]] inline bool send_whatever_comes(net::stream& by, keyed_sender& out, std::size_t size) {
     for (const auto all = out.position() + size; out.position() != all;) {
-        const auto sent = out.send(by, static_cast<std::size_t>(all - out.position()));
+        const auto sent = out.send(by, all - out.position());
         if (!sent && sent.error().value() != EINTR) {
             return false;
         }
@@ -65,7 +65,7 @@ inline constexpr std::array tiny_rings{
 }
 [[nodiscard]] inline bool receive_whatever_comes(net::stream& by, keyed_receiver& in, std::uint64_t position) {
     while (in.position() != position && in.in_order()) {
-        const auto received = in.receive(by, static_cast<std::size_t>(position - in.position()));
+        const auto received = in.receive(by, position - in.position());
         if (received ? *received == 0 : received.error().value() != EINTR) {
             return false;
         }

@@ -2,8 +2,8 @@
 //
 // The kernel goes on with a recv() when the handler was installed with SA_RESTART, and ends it with EINTR when not. It
 // never goes on with a ppoll(), and nothing tells afterwards which signal it was. But the handlers can be asked: unless
-// a program has both kinds, that is the answer; one that has gets EINTR, because whoever leaves SA_RESTART out may count
-// on it. Handlers of what a program does to itself (SIGSEGV and its like) do not end a sleep.
+// a program has both kinds, that is the answer; one that has gets EINTR, because whoever leaves SA_RESTART out may
+// count on it. Handlers of what a program does to itself (SIGSEGV and its like) do not end a sleep.
 #pragma once
 
 #include <pthread.h>

@@ -30,7 +30,7 @@ using trace = std::vector<std::string>;
 
 /// The setups that a script is compared in. What is open in them is chosen by `seed`.
 [[nodiscard]] inline std::vector<setup> setups(std::uint64_t seed, std::size_t steps) {
-    std::minstd_rand random{static_cast<std::minstd_rand::result_type>(seed * 2654435761U % 2147483647U + 1)};
+    std::minstd_rand random{seed * 2654435761U % 2147483647U + 1};
     net::options quick;
     quick.busy_poll = std::chrono::microseconds{seed % 4 == 0 ? 20 : 0};
     quick.opening_patience = std::chrono::microseconds{20};

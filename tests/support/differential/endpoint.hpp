@@ -43,7 +43,7 @@ public:
             return bytes;
         }();
         REQUIRE(size <= longest);
-        return std::span{all}.subspan(static_cast<std::size_t>(position % period), size);
+        return std::span{all}.subspan(position % period, size);
     }
     static constexpr std::size_t longest = std::size_t{64} << 10U;
 
