@@ -77,7 +77,10 @@ public:
     [[nodiscard]] std::size_t unread() noexcept { return rx_.readable_at_least(); }
 
     /// How many bytes a call waits for, if it waits at all.
-    void set_low_water(std::size_t mark) noexcept { low_water_ = mark; }
+    void set_low_water(std::size_t mark) noexcept {
+        low_water_ = mark;
+        bell_expected_ = false;  // It was armed for another.
+    }
     [[nodiscard]] std::size_t low_water() const noexcept { return low_water_; }
 
     /// The error that a call found behind the bytes it returned, which is then told; 0 if there is none.

@@ -135,6 +135,8 @@ public:
                 found.rings = true;
                 return found;
             }
+            // What has changed may have rung before the bell was armed, and been taken back by that.
+            bell_expected_ = false;
         }
     }
 
@@ -344,7 +346,10 @@ private:
             return {.by_tcp = true};
         }
         if (room != 0 || state == status::corrupt) {
-            return {.now = true, .rings = bell_expected_ && room >= hoped_for_, .end_is_news = end_means_death()};
+            // Room for what it was armed for has rung the bell. What it was armed for without a ring may have changed
+            // since.
+            const bool rings = bell_expected_ && hoped_for_ != 0 && room >= hoped_for_;
+            return {.now = true, .rings = rings, .end_is_news = end_means_death()};
         }
         const time_point from = may_spill_at_once(way) ? time_point::min() : when_tcp_may_be_fed(way);
         return {.by_tcp = from == time_point::min() || platform::now() >= from,

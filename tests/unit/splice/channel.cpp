@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <chrono>
 #include <memory>
+#include <random>
 #include <thread>
 #include <utility>
 
@@ -1385,6 +1386,72 @@ TEST_CASE("channel: an event loop is told what is in the ring, and otherwise the
     c.meanwhile = [&] { return c.from_a.send(5) == 5; };
     CHECK(c.at_b.receive(4, no_deadline) == 4);
     CHECK(c.b.attend_receiving(true).found == splice::prospects{.now = true, .by_tcp = true});
+}
+
+TEST_CASE("channel: a doorbell that is said to ring rings, whatever is done and in whichever order") {
+    const auto rang = [](int bell) {
+        ::pollfd entry{bell, POLLIN, 0};
+        return ::poll(&entry, 1, 0) == 1;
+    };
+    for (const auto how : {overflow::never(), overflow::on_full(), overflow::on_stall()}) {
+        for (const std::size_t capacity : {std::size_t{2}, std::size_t{16}}) {
+            CAPTURE(how.spill_after().count());
+            CAPTURE(capacity);
+            conversation c{capacity, deterministic(how), {.send = 32, .receive = 32}};
+            REQUIRE(c.opened());
+            std::minstd_rand cast{1};
+            const auto below = [&cast](std::size_t n) { return cast() % n; };
+            std::size_t shown_by_bell = 0;
+            // What was said last of each direction, to somebody who waits since then.
+            bool sender_waits = false;
+            bool receiver_waits = false;
+            for (int step = 0; step != 20'000; ++step) {
+                CAPTURE(step);
+                switch (below(6)) {
+                    case 0:
+                        (void)c.from_a.send(1 + below(2 * capacity));
+                        sender_waits = false;
+                        break;
+                    case 1:
+                        (void)c.at_b.receive(1 + below(2 * capacity));
+                        receiver_waits = false;
+                        break;
+                    case 2: {
+                        const auto [found, bell] = c.a.attend_sending(true, true);
+                        shown_by_bell += found.now && found.rings ? 1 : 0;
+                        CHECK((!found.now || !found.rings || rang(bell)));
+                        // Who has a time to wait for as well is not woken for every byte.
+                        sender_waits = !found.now && found.rings && found.tcp_from == no_deadline;
+                        break;
+                    }
+                    case 3: {
+                        const auto [found, bell] = c.b.attend_receiving(true);
+                        shown_by_bell += found.now && found.rings ? 1 : 0;
+                        CHECK((!found.now || !found.rings || rang(bell)));
+                        receiver_waits = !found.now && found.rings;
+                        break;
+                    }
+                    case 4:
+                        scripted::time += std::chrono::microseconds{static_cast<int>(below(2000))};
+                        break;
+                    default: {
+                        // Somebody else looks, and changes nothing.
+                        const auto [out, space] = c.a.attend_sending(false, true);
+                        CHECK((!sender_waits || !out.now || rang(space)));
+                        const auto [in, data] = c.b.attend_receiving(false);
+                        CHECK((!receiver_waits || !in.now || rang(data)));
+                        if (below(8) == 0) {
+                            REQUIRE(c.b.set_low_water(1 + below(2)));
+                            receiver_waits = false;
+                        }
+                        break;
+                    }
+                }
+            }
+            CHECK(shown_by_bell != 0);
+            CHECK(c.all_arrived());
+        }
+    }
 }
 
 TEST_CASE("channel: who only looks arms nothing") {
