@@ -27,7 +27,7 @@ using namespace ferrule::test;
 
 #if defined(__OPTIMIZE__)
 constexpr std::uint64_t most_instructions_of_a_call = 500;
-constexpr std::uint64_t most_instructions_of_a_wait = 1000;
+constexpr std::uint64_t most_instructions_of_a_wait = 2000;
 #else
 constexpr std::uint64_t most_instructions_of_a_call = 4000;
 constexpr std::uint64_t most_instructions_of_a_wait = 40'000;

@@ -20,6 +20,7 @@ public:
     pieces(Byte* at, std::size_t n) noexcept : front_{at, n} {}
     template <class Whole>
         requires(!std::same_as<std::remove_cvref_t<Whole>, pieces> && std::convertible_to<Whole, std::span<Byte>>)
+    // NOLINTNEXTLINE(bugprone-forwarding-reference-overload): other pieces are copied.
     explicit(false) pieces(Whole&& whole) noexcept : front_{std::span<Byte>{whole}} {}
     /// The list must outlive this.
     [[nodiscard]] static pieces of(std::span<const ::iovec> list) noexcept {
