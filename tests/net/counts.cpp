@@ -99,7 +99,7 @@ TEST_CASE("counts: a recv that waits waits for the low-water mark") {
                 caller<std::string> sleeper{[&] { return told(b.recv(to)); }};
                 for (int i = 0; i != 3; ++i) {
                     CHECK(sleeper.sleeps());
-                    CHECK(told(a.send(std::span{to}.first(10))) == "10");
+                    CHECK(told(a.send(std::array<std::byte, 10>{})) == "10");
                 }
                 CHECK(sleeper.outcome() == "30");
             });

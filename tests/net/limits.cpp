@@ -52,7 +52,7 @@ TEST_CASE("limits: a recv waits as long as SO_RCVTIMEO says, and what has come c
                 set_limit(b.native_handle(), SO_RCVTIMEO, 0ms);
                 caller<std::string> sleeper{[&] { return told(b.recv(to)); }};
                 CHECK(sleeper.sleeps());
-                CHECK(told(a.send(std::span{to}.first(1))) == "1");
+                CHECK(told(a.send(std::array<std::byte, 1>{})) == "1");
                 CHECK(sleeper.outcome() == "1");
             });
         }

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -186,9 +187,9 @@ public:
     }
 
     [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
-    [[nodiscard]] std::uint64_t received() const noexcept { return received_; }
+    [[nodiscard]] std::uint64_t received() const noexcept { return received_.load(std::memory_order_relaxed); }
     /// True until a byte came that was not the next one.
-    [[nodiscard]] bool in_order() const noexcept { return in_order_; }
+    [[nodiscard]] bool in_order() const noexcept { return in_order_.load(std::memory_order_relaxed); }
 
 private:
     [[nodiscard]] static std::array<std::byte, keyed_bytes::longest>& buffer() noexcept {
@@ -196,11 +197,11 @@ private:
         return bytes;
     }
     void look_at(std::span<const std::byte> came, int flags) noexcept {
-        const auto expected = keyed_bytes::at(receives_from_ + received_, came.size());
+        const auto expected = keyed_bytes::at(receives_from_ + received(), came.size());
         // What was thrown away cannot be looked at.
         const bool same = (flags & MSG_TRUNC) != 0 || std::memcmp(came.data(), expected.data(), came.size()) == 0;
-        in_order_ = in_order_ && same;
-        received_ += (flags & MSG_PEEK) != 0 ? 0 : came.size();
+        in_order_.store(in_order() && same, std::memory_order_relaxed);
+        received_.store(received() + ((flags & MSG_PEEK) != 0 ? 0 : came.size()), std::memory_order_relaxed);
     }
     [[nodiscard]] static std::array<::iovec, 3> in_pieces(std::byte* bytes, std::size_t size) noexcept {
         const std::size_t first = size / 3;
@@ -244,8 +245,9 @@ private:
     std::uint64_t sends_from_;
     std::uint64_t receives_from_;
     std::uint64_t sent_ = 0;
-    std::uint64_t received_ = 0;
-    bool in_order_ = true;
+    // Relaxed, each for itself: a call that sleeps is a thread's, and somebody may look meanwhile.
+    std::atomic<std::uint64_t> received_{0};
+    std::atomic<bool> in_order_{true};
 };
 
 }  // namespace ferrule::test
