@@ -23,34 +23,33 @@ namespace ferrule::test {
 
 /// Writes the stretch of the stream that begins at `position`.
 inline void fill_pattern(std::span<std::byte> to, std::uint64_t position) noexcept {
-    std::size_t i = 0;
-    for (; i != to.size() && (position + i) % 8 != 0; ++i) {
-        to[i] = pattern_byte(position + i);
-    }
-    for (; to.size() - i >= 8; i += 8) {
-        const std::uint64_t word = pattern_word((position + i) / 8);
-        std::memcpy(to.data() + i, &word, 8);
-    }
-    for (; i != to.size(); ++i) {
-        to[i] = pattern_byte(position + i);
+    for (std::size_t i = 0; i < to.size();) {
+        const std::size_t left = to.size() - i;
+        if ((position + i) % 8 == 0 && left >= 8) {
+            const std::uint64_t word = pattern_word((position + i) / 8);
+            std::memcpy(to.data() + i, &word, 8);
+            i += 8;
+        } else {
+            to[i] = pattern_byte(position + i);
+            ++i;
+        }
     }
 }
 
 /// True if `bytes` is the stretch of the stream that begins at `position`.
 [[nodiscard]] inline bool is_pattern(std::span<const std::byte> bytes, std::uint64_t position) noexcept {
-    std::size_t i = 0;
     std::uint64_t wrong = 0;
-    const auto compare_one = [&] { wrong |= bytes[i] != pattern_byte(position + i) ? 1U : 0U; };
-    for (; i != bytes.size() && (position + i) % 8 != 0; ++i) {
-        compare_one();
-    }
-    for (; bytes.size() - i >= 8; i += 8) {
-        std::uint64_t word = 0;
-        std::memcpy(&word, bytes.data() + i, 8);
-        wrong |= word ^ pattern_word((position + i) / 8);
-    }
-    for (; i != bytes.size(); ++i) {
-        compare_one();
+    for (std::size_t i = 0; i < bytes.size();) {
+        const std::size_t left = bytes.size() - i;
+        if ((position + i) % 8 == 0 && left >= 8) {
+            std::uint64_t word = 0;
+            std::memcpy(&word, bytes.data() + i, 8);
+            wrong |= word ^ pattern_word((position + i) / 8);
+            i += 8;
+        } else {
+            wrong |= bytes[i] != pattern_byte(position + i) ? 1U : 0U;
+            ++i;
+        }
     }
     return wrong == 0;
 }
