@@ -101,4 +101,4 @@ add_test(NAME model/structural-mutants
     -D FOLDER=${CMAKE_CURRENT_BINARY_DIR}
     "-D MUTANTS=${structural_mutants}"
     -P ${CMAKE_CURRENT_SOURCE_DIR}/kill_structural_mutants.cmake)
-set_tests_properties(model/structural-mutants PROPERTIES LABELS "model;long" TIMEOUT 900)
+set_tests_properties(model/structural-mutants PROPERTIES LABELS "model;long" TIMEOUT 1500)
