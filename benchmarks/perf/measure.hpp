@@ -16,8 +16,8 @@
 #include "../support/histogram.hpp"
 #include "../support/payload.hpp"
 #include "../support/pin.hpp"
+#include "../support/side.hpp"
 #include "../support/stopwatch.hpp"
-#include "far_side.hpp"
 
 namespace ferrule::bench {
 
@@ -54,36 +54,26 @@ void drop(T&& not_ours) {
     const std::remove_reference_t<T> dropped{std::forward<T>(not_ours)};
 }
 
-/// Keeps the calling thread where it runs while it is measured, and lets it go afterwards.
-class pinned {
-public:
-    explicit pinned(std::size_t cpu) noexcept : allowed_{{cpu, cpu}} { pin_to(cpu); }
-
-private:
-    only_on allowed_;
-};
-
 /// A client sends `size` bytes and waits for as many to come back from another process, again and again for `time`.
 template <class Path>
 [[nodiscard]] measurement round_trips(std::size_t size, clock::duration time, placement where) {
     auto ends = Path::connect();
-    far_side<double> server{[&] {
-        drop(std::move(ends.near));
-        pin_to(where.there);
-        auto end = Path::open(std::move(ends.far));
-        std::vector<std::byte> buffer(size);
-        const double begun = cpu_seconds();
-        for (std::uint64_t position = 0; receive_all(end, std::span{buffer}); position += size) {
-            require_payload(buffer, position, Path::name);
-            payload::write(buffer, position + 1);  // The answer differs from the question.
-            end.send(buffer);
-        }
-        const double cpu = cpu_seconds() - begun;
-        end.finish_sending();
-        return cpu;
-    }};
+    in_common<double> server_cpu;
+    in_process server{where.there, [&] {
+                          drop(std::move(ends.near));
+                          auto end = Path::open(std::move(ends.far));
+                          std::vector<std::byte> buffer(size);
+                          const double begun = cpu_seconds();
+                          for (std::uint64_t position = 0; receive_all(end, std::span{buffer}); position += size) {
+                              require_payload(buffer, position, Path::name);
+                              payload::write(buffer, position + 1);  // The answer differs from the question.
+                              end.send(buffer);
+                          }
+                          *server_cpu = cpu_seconds() - begun;
+                          end.finish_sending();
+                      }};
     drop(std::move(ends.far));
-    const pinned here{where.here};
+    const only_on here{{where.here, where.here}};
     auto end = Path::open(std::move(ends.near));
     std::vector<std::byte> buffer(size);
     std::uint64_t position = 0;
@@ -115,7 +105,8 @@ template <class Path>
     result.per_second = static_cast<double>(trips) / wall;
     result.cpu = (cpu_seconds() - cpu_begun) / wall;
     end.finish_sending();
-    result.cpu += server.report() / seconds(time);
+    server.join();
+    result.cpu += *server_cpu / seconds(time);
     return result;
 }
 
@@ -129,23 +120,21 @@ template <class Path>
         double cpu;
     };
     auto ends = Path::connect();
-    far_side<reception> receiver{[&] {
-        drop(std::move(ends.near));
-        pin_to(where.there);
-        auto end = Path::open(std::move(ends.far));
-        std::vector<std::byte> buffer(size);
-        reception found{};
-        const double begun = cpu_seconds();
-        while (const std::size_t n = end.receive(buffer)) {
-            require_payload(std::span{buffer}.first(n), found.bytes, Path::name);
-            found.bytes += n;
-        }
-        found.last = clock::now();
-        found.cpu = cpu_seconds() - begun;
-        return found;
-    }};
+    in_common<reception> found;
+    in_process receiver{where.there, [&] {
+                            drop(std::move(ends.near));
+                            auto end = Path::open(std::move(ends.far));
+                            std::vector<std::byte> buffer(size);
+                            const double begun = cpu_seconds();
+                            while (const std::size_t n = end.receive(buffer)) {
+                                require_payload(std::span{buffer}.first(n), found->bytes, Path::name);
+                                found->bytes += n;
+                            }
+                            found->last = clock::now();
+                            found->cpu = cpu_seconds() - begun;
+                        }};
     drop(std::move(ends.far));
-    const pinned here{where.here};
+    const only_on here{{where.here, where.here}};
     auto end = Path::open(std::move(ends.near));
     std::vector<std::byte> buffer(size);
     const double begun = cpu_seconds();
@@ -161,11 +150,11 @@ template <class Path>
     }
     end.finish_sending();
     const double cpu = cpu_seconds() - begun;
-    const reception found = receiver.report();
-    const double wall = seconds(found.last - first);
+    receiver.join();
+    const double wall = seconds(found->last - first);
     measurement result;
-    result.per_second = static_cast<double>(found.bytes) / wall;
-    result.cpu = (cpu + found.cpu) / wall;
+    result.per_second = static_cast<double>(found->bytes) / wall;
+    result.cpu = (cpu + found->cpu) / wall;
     return result;
 }
 

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <poll.h>
-#include <sys/mman.h>
 
 #include <array>
 #include <atomic>
@@ -20,6 +19,7 @@
 #include <ferrule/net/doorbells.hpp>
 
 #include "../../support/give_up.hpp"
+#include "../../support/side.hpp"
 #include "socket.hpp"
 
 namespace ferrule::bench {
@@ -31,26 +31,17 @@ struct mailbox {
     alignas(cache_line) std::array<std::byte, 65536> message;
 };
 
-/// Two of them, in memory that a forked process shares.
+/// Two of them.
 struct mailboxes {
     mailbox to_far;
     mailbox to_near;
-
-    [[nodiscard]] static std::shared_ptr<mailboxes> make() {
-        void* const at = ::mmap(nullptr, sizeof(mailboxes), PROT_READ | PROT_WRITE,
-                                MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-        if (at == MAP_FAILED) {
-            give_up("mmap");
-        }
-        return {new (at) mailboxes, [](mailboxes* all) { ::munmap(all, sizeof *all); }};
-    }
 };
 
 /// `Signal` says that a message was left, and waits for one.
 template <class Signal>
 class mailbox_end {
 public:
-    mailbox_end(std::shared_ptr<mailboxes> memory, mailbox& out, mailbox& in, Signal signal) noexcept
+    mailbox_end(std::shared_ptr<in_common<mailboxes>> memory, mailbox& out, mailbox& in, Signal signal) noexcept
         : memory_{std::move(memory)}, out_{&out}, in_{&in}, signal_{std::move(signal)} {}
 
     void send(std::span<const std::byte> bytes) {
@@ -76,7 +67,7 @@ public:
     }
 
 private:
-    std::shared_ptr<mailboxes> memory_;
+    std::shared_ptr<in_common<mailboxes>> memory_;
     mailbox* out_;
     mailbox* in_;
     Signal signal_;
@@ -122,9 +113,10 @@ struct mailbox_path {
 
 protected:
     [[nodiscard]] static both make(Signal near, Signal far) {
-        auto memory = mailboxes::make();
-        return {{memory, memory->to_far, memory->to_near, std::move(near)},
-                {memory, memory->to_near, memory->to_far, std::move(far)}};
+        auto memory = std::make_shared<in_common<mailboxes>>();
+        mailboxes& boxes = **memory;
+        return {{memory, boxes.to_far, boxes.to_near, std::move(near)},
+                {memory, boxes.to_near, boxes.to_far, std::move(far)}};
     }
 };
 

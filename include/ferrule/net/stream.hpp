@@ -285,8 +285,8 @@ public:
 
     /// One descriptor for epoll, poll, select or any event loop, which stays the same as long as the stream lives:
     /// readable, level-triggered, while one of the events holds that watch() asked for; by default IN and RDHUP. Made
-    /// by the first call, for which no other call may be under way; -1, and errno, if it cannot be made, as for a
-    /// shared_stream. Only to be waited for: not to be read, written or closed.
+    /// by the first call, for which no other call may be under way; -1, and errno, if it cannot be made. A
+    /// shared_stream has none. Only to be waited for: not to be read, written or closed.
     ///
     /// It may become readable without any of them, because the other end has something to settle with this one: the
     /// next call does so, ready() as well. So a program that finds nothing to do calls ready(), or recv() and send()
@@ -298,10 +298,6 @@ public:
     [[nodiscard]] int poll_fd() noexcept requires(!Guard::many_threads) {
         if (const int why = unusable()) {
             errno = why;
-            return -1;
-        }
-        if (Guard::many_threads) {
-            errno = EOPNOTSUPP;
             return -1;
         }
         if (!poller_) {
@@ -423,8 +419,7 @@ private:
             if (!is_home()) {
                 return;  // The connection, and what is shared about it, is the parent's.
             }
-            // Whoever is about to pair with this end has done so when this returns.
-            home_.leave(name_, *this);
+            be_alone();
             channel.close();
         }
 
@@ -450,7 +445,7 @@ private:
         net::socket tcp;
 
         [[nodiscard]] status unsplice(time_point until) noexcept {
-            home_.leave(name_, *this);  // Nobody here pairs with it from now on.
+            be_alone();
             const status left = channel.unsplice(until);
             if (left == status::ok && why() == reason::none) {
                 refuse(reason::unspliced);
@@ -463,7 +458,7 @@ private:
             if (!is_home()) {
                 return failed{ESTALE};
             }
-            home_.leave(name_, *this);  // Nobody here pairs with it from now on.
+            be_alone();
             if (channel.has_rings()) {
                 return failed{EISCONN};
             }
@@ -486,6 +481,14 @@ private:
             return flags < 0 || (flags & O_NONBLOCK) == 0;
         }
 
+        /// Nobody in this process pairs with it from now on; whoever was about to has done so when this returns. Not in
+        /// a forked child: what it has of that list, and of its lock, is as they happened to be.
+        void be_alone() noexcept {
+            if (is_home()) {
+                home_.leave(name_, *this);
+            }
+        }
+
         template <class Ring>
         void seat_at(const splice::seat<Ring>& place) noexcept {
             tcp.keep_alive();
@@ -506,11 +509,11 @@ private:
             }
             name_ = found.name;
             refuse(reason::peer_not_found);  // The other end may come, and say otherwise, before enter() returns.
-            const auto is_stale = [](const core& holder) noexcept {
+            const auto is_over = [](const core& holder) noexcept {
                 return !still_connected(holder.tcp.fd(), holder.name_);
             };
             const reason answer =
-                home_.enter(name_, *this, is_stale, [this](core& other) noexcept { return pair_with(other); });
+                home_.enter(name_, *this, is_over, [this](core& other) noexcept { return pair_with(other); });
             if (answer != reason::peer_not_found) {
                 refuse(answer);
             }
